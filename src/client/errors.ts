@@ -1,0 +1,35 @@
+/** Exit code for a server or worker that cannot be reached: the same call is safe to repeat. */
+export const EXIT_UNREACHABLE = 4;
+/** Exit code for wrong usage or configuration: nothing was done. */
+export const EXIT_USAGE = 2;
+
+export interface ClientErrorInput {
+  /** Stable, snake_case, part of the `--json` answer: `unreachable`, `connection_config`, `unauthorized` … */
+  code: string;
+  message: string;
+  /** What to do next, naming the command to type. */
+  hint: string;
+  exitCode: number;
+  cause?: unknown;
+}
+
+/** Thrown when a client function cannot do its work for a reason that the caller can put right. */
+export class ClientError extends Error {
+  override readonly name = 'ClientError';
+  readonly code: string;
+  readonly hint: string;
+  readonly exitCode: number;
+
+  constructor({ code, message, hint, exitCode, cause }: ClientErrorInput) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.hint = hint;
+    this.exitCode = exitCode;
+  }
+}
+
+/** The text of whatever was thrown: one line, without a stack. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n')[0] ?? text;
+}

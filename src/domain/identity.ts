@@ -1,0 +1,32 @@
+import type { ArtifactRef } from './artifact.js';
+import { digestOf } from './canonical.js';
+import { paramsOf } from './overrides.js';
+import type { StageIdentity } from './run-state.js';
+import { ladderOf, type RunSpec } from './spec.js';
+import type { JobStageName } from './stage.js';
+
+/** What a stage's result depends on. Budgets and waiting times are left out: they change when, not what. */
+export function identityOf(spec: RunSpec, overrides: Record<string, unknown>, stage: JobStageName, inputs: Record<string, ArtifactRef>, code: ArtifactRef | undefined): StageIdentity {
+  const jobs = ladderOf(spec, stage).map((plan) => ({
+    command: plan.command,
+    backend: plan.backend,
+    simulated: plan.simulated,
+    env: plan.env,
+    params: paramsOf(spec, overrides, stage, plan),
+  }));
+  return {
+    spec: digestOf(jobs),
+    inputs: Object.fromEntries(Object.entries(inputs).map(([name, ref]) => [name, ref.digest])),
+    code: code?.digest ?? 'none',
+  };
+}
+
+/** In what two identities differ, as a person would say it; empty when they are the same. */
+export function differences(now: StageIdentity, earlier: StageIdentity): string[] {
+  const names = [...new Set([...Object.keys(now.inputs), ...Object.keys(earlier.inputs)])];
+  return [
+    ...(now.spec === earlier.spec ? [] : ['its command or parameters']),
+    ...names.filter((name) => now.inputs[name] !== earlier.inputs[name]).map((name) => `its input ${name}`),
+    ...(now.code === earlier.code ? [] : ['the code']),
+  ];
+}

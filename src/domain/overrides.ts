@@ -1,0 +1,54 @@
+import { ladderOf, type JobPlan, type RunSpec } from './spec.js';
+import { JOB_STAGES, type JobStageName } from './stage.js';
+
+/** Bound of everything that people may set in one run, as JSON: it travels in the run's state. */
+export const MAX_OVERRIDES_BYTES = 16_384;
+
+/**
+ * The full name of a declared parameter: `params.NAME` for the whole run, `stages.STAGE.params.NAME` for one stage.
+ * A bare NAME means the stage's own parameter if it declares one, otherwise the run's. Undefined when none is declared:
+ * a mistyped name would otherwise be set and change nothing.
+ */
+export function resolveParameter(spec: RunSpec, stage: string, name: string): string | undefined {
+  const scoped = /^stages\.([A-Za-z]+)\.params\.(.+)$/.exec(name);
+  if (scoped !== null) return declares(spec, scoped[1] ?? '', scoped[2] ?? '') ? name : undefined;
+  if (name.startsWith('params.')) return Object.hasOwn(spec.params, name.slice(7)) ? name : undefined;
+  if (declares(spec, stage, name)) return `stages.${stage}.params.${name}`;
+  return Object.hasOwn(spec.params, name) ? `params.${name}` : undefined;
+}
+
+const isJobStage = (stage: string): stage is JobStageName => (JOB_STAGES as readonly string[]).includes(stage);
+
+const declares = (spec: RunSpec, stage: string, name: string): boolean => isJobStage(stage) && ladderOf(spec, stage).some((plan) => Object.hasOwn(plan.params, name));
+
+/** Every declared parameter by its full name: what `--set` may name. */
+export function declaredParameters(spec: RunSpec): string[] {
+  const own = JOB_STAGES.flatMap((stage) => ladderOf(spec, stage).flatMap((plan) => Object.keys(plan.params).map((name) => `stages.${stage}.params.${name}`)));
+  return [...new Set([...Object.keys(spec.params).map((name) => `params.${name}`), ...own])];
+}
+
+/** A job's parameters: the run's, then the job's own, each as overridden. */
+export function paramsOf(spec: RunSpec, overrides: Record<string, unknown>, stage: string, plan: JobPlan): Record<string, unknown> {
+  const pick = (scope: string, declared: Record<string, unknown>): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(declared).map(([name, value]) => [name, Object.hasOwn(overrides, `${scope}.${name}`) ? overrides[`${scope}.${name}`] : value]));
+  return { ...pick('params', spec.params), ...pick(`stages.${stage}.params`, plan.params) };
+}
+
+/** The spec with its parameters changed for good: what `ferry resume --set` starts the linked run with. `spec` is as written. */
+export function withParameters<T>(spec: T, changes: Record<string, unknown>): T {
+  const copy = structuredClone(spec) as { params?: Record<string, unknown>; stages?: Record<string, { job?: JobLike; attempts?: JobLike[] }> };
+  for (const [path, value] of Object.entries(changes)) {
+    const scoped = /^stages\.([A-Za-z]+)\.params\.(.+)$/.exec(path);
+    if (scoped === null) {
+      copy.params = { ...copy.params, [path.slice('params.'.length)]: value };
+      continue;
+    }
+    const stage = copy.stages?.[scoped[1] ?? ''];
+    for (const job of [stage?.job, ...(stage?.attempts ?? [])]) if (job?.params !== undefined && Object.hasOwn(job.params, scoped[2] ?? '')) job.params[scoped[2] ?? ''] = value;
+  }
+  return copy as T;
+}
+
+interface JobLike {
+  params?: Record<string, unknown>;
+}

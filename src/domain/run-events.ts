@@ -1,0 +1,176 @@
+import type { ArtifactRef } from './artifact.js';
+import { FRESH_LADDER, type LadderState } from './attempts.js';
+import type { Decision, DecisionRoute } from './decision.js';
+import type { FailureView, StopCode } from './failure.js';
+import type { DecisionAnswer, Gate } from './gate.js';
+import type { Backend, JobHandle, JobOutcome } from './job.js';
+import { KEEP, isLive, jobOf, stageOf, type JobRecordState, type RunState, type RunStatus, type StageIdentity, type StageState } from './run-state.js';
+import { oneLine } from './text.js';
+
+/** Everything that can happen to a run. `at` is workflow time, in ISO 8601 UTC. */
+export type RunEvent = { at: string } & (
+  | { type: 'stage_started'; stage: string; identity?: StageIdentity }
+  | { type: 'stage_skipped'; stage: string; reason: string }
+  | { type: 'stage_reused'; stage: string; outputs: Record<string, ArtifactRef>; figures: Record<string, number | string>; identity: StageIdentity; reason: string }
+  | { type: 'stage_done'; stage: string; outputs: Record<string, ArtifactRef>; figures: Record<string, number | string>; reason?: string }
+  | { type: 'stage_failed'; stage: string; failure: FailureView }
+  | { type: 'job_placed'; stage: string; key: string; attempt: number; backend: Backend; simulated: boolean; executor: string; queue: string }
+  | { type: 'job_submitted'; key: string; handle: JobHandle }
+  | { type: 'job_ended'; key: string; state: JobRecordState; outcome?: JobOutcome; ladder: LadderState; reason?: string; failure?: FailureView }
+  | { type: 'fell_back'; stage: string; from: Backend; to: Backend; reason: string }
+  | { type: 'gate_opened'; gate: Gate; failure?: FailureView }
+  | { type: 'decision_judged'; decision: Decision; route: DecisionRoute; gate: string; answer: DecisionAnswer; next?: Gate }
+  | { type: 'gate_expired'; gate: string }
+  | { type: 'repaired'; stage: string; by: string; text: string; set?: Record<string, unknown>; input?: { name: string; ref: ArtifactRef } }
+  | { type: 'sent_back'; to: string; by: string; reason: string; dropInputs: string[] }
+  | { type: 'noted'; stage: string; text: string }
+  | { type: 'released'; ref: string; digest: string }
+  | { type: 'ended'; status: Exclude<RunStatus, 'running'>; stop?: StopCode; failure?: FailureView }
+);
+
+/** The state after an event. Pure; an event about something that the state does not hold is a mistake of ours and throws. */
+export function reduce(before: RunState, event: RunEvent): RunState {
+  const state: RunState = { ...before, updatedAt: event.at };
+  const withStage = (name: string, change: Partial<StageState>): RunState => ({
+    ...state,
+    stages: { ...state.stages, [name]: { ...stageOf(state, name), ...change } },
+  });
+  switch (event.type) {
+    case 'stage_started':
+      return withStage(event.stage, { state: 'running', startedAt: event.at, ladder: FRESH_LADDER, ...(event.identity === undefined ? {} : { identity: event.identity }) });
+    case 'stage_skipped':
+      return withStage(event.stage, { state: 'skipped', reason: event.reason });
+    case 'stage_reused':
+      return withStage(event.stage, { state: 'done', startedAt: event.at, endedAt: event.at, outputs: event.outputs, figures: event.figures, identity: event.identity, reason: event.reason });
+    case 'stage_done':
+      return { ...withStage(event.stage, { state: 'done', endedAt: event.at, outputs: event.outputs, figures: event.figures, job: undefined, reason: event.reason }), failure: undefined };
+    case 'stage_failed':
+      return { ...withStage(event.stage, { state: 'failed', endedAt: event.at, reason: event.failure.message, job: undefined }), failure: event.failure };
+    case 'job_placed':
+      return placeJob(withStage(event.stage, { state: 'running', job: event.key, attempts: event.attempt, ladder: withoutRetry(stageOf(state, event.stage).ladder) }), event);
+    case 'job_submitted':
+      return { ...state, jobs: state.jobs.map((job) => (job.key === event.key ? { ...job, state: 'running' as const, handle: event.handle } : job)) };
+    case 'job_ended':
+      return endJob(state, event);
+    case 'fell_back':
+      return note(state, event.at, event.stage, `${event.from} → ${event.to}: ${event.reason}`);
+    case 'gate_opened':
+      return {
+        ...withStage(event.gate.stage, { state: 'waiting', job: undefined }),
+        gates: { ...state.gates, [event.gate.id]: event.gate },
+        ...(event.failure === undefined ? {} : { failure: event.failure }),
+      };
+    case 'decision_judged':
+      return judged(state, event);
+    case 'gate_expired': {
+      const gate = state.gates[event.gate];
+      if (gate === undefined) throw new RangeError(`no gate ${event.gate}`);
+      const outcome = { verdict: gate.onExpiry, by: [], at: event.at, reason: `nobody decided before ${gate.deadline}` };
+      return note({ ...state, gates: { ...state.gates, [gate.id]: { ...gate, outcome } } }, event.at, gate.stage, `the gate ${gate.id} expired`);
+    }
+    case 'repaired': {
+      const repaired = withStage(event.stage, { state: 'running', ladder: { ...FRESH_LADDER, bestStep: stageOf(state, event.stage).ladder?.bestStep ?? null } });
+      return note(
+        {
+          ...repaired,
+          overrides: { ...state.overrides, ...event.set },
+          inputs: event.input === undefined ? state.inputs : { ...state.inputs, [event.input.name]: event.input.ref },
+        },
+        event.at,
+        event.stage,
+        `${event.by}: ${event.text}`,
+      );
+    }
+    case 'sent_back':
+      return sendBack(state, event);
+    case 'noted':
+      return note(state, event.at, event.stage, event.text);
+    case 'released':
+      return { ...state, release: { ref: event.ref, digest: event.digest } };
+    case 'ended':
+      return {
+        ...state,
+        status: event.status,
+        endedAt: event.at,
+        ...(event.stop === undefined ? {} : { stop: event.stop }),
+        ...(event.failure === undefined ? {} : { failure: event.failure }),
+      };
+  }
+}
+
+const withoutRetry = (ladder: LadderState | undefined): LadderState => ({ ...(ladder ?? FRESH_LADDER), retryAt: undefined });
+
+/** The newest `KEEP` ended jobs and every live one: a job that runs must never fall out of the state. */
+function placeJob(state: RunState, event: Extract<RunEvent, { type: 'job_placed' }>): RunState {
+  const { stage, key, attempt, backend, simulated, executor, queue, at } = event;
+  if (jobOf(state, key) !== undefined) return state;
+  const jobs = [...state.jobs, { key, stage, round: stageOf(state, stage).round, attempt, backend, simulated, executor, queue, state: 'placed' as const, placedAt: at }];
+  const surplus = jobs.filter((job) => !isLive(job)).length - KEEP;
+  const dropped = new Set(jobs.filter((job) => !isLive(job)).slice(0, Math.max(0, surplus)));
+  return { ...state, jobs: jobs.filter((job) => !dropped.has(job)) };
+}
+
+function endJob(state: RunState, event: Extract<RunEvent, { type: 'job_ended' }>): RunState {
+  const job = jobOf(state, event.key);
+  if (job === undefined) throw new RangeError(`no job ${event.key}`);
+  const outcome = event.outcome;
+  const ended = {
+    ...job,
+    state: event.state,
+    endedAt: event.at,
+    exitCode: outcome?.exit?.exitCode,
+    starts: outcome?.starts,
+    progress: outcome?.progress,
+    checkpoint: outcome?.checkpoint,
+    reason: event.reason === undefined ? undefined : oneLine(event.reason, 300),
+  };
+  const stage = stageOf(state, job.stage);
+  return {
+    ...state,
+    jobs: state.jobs.map((j) => (j.key === event.key ? ended : j)),
+    stages: { ...state.stages, [job.stage]: { ...stage, job: undefined, ladder: event.ladder, reason: event.reason === undefined ? stage.reason : oneLine(event.reason, 300) } },
+    ...(event.failure === undefined ? {} : { failure: event.failure }),
+  };
+}
+
+function judged(state: RunState, event: Extract<RunEvent, { type: 'decision_judged' }>): RunState {
+  const { decision, answer } = event;
+  const entry = {
+    seq: state.decisionCount + 1,
+    at: event.at,
+    gate: oneLine(event.gate, 100),
+    route: event.route,
+    verdict: oneLine(decision.verdict, 100),
+    approver: oneLine(decision.approver ?? event.next?.counted.at(-1)?.approver ?? '(nobody named)', 100),
+    reason: oneLine(decision.reason, 300),
+    accepted: answer.accepted,
+    code: answer.code,
+  };
+  return {
+    ...state,
+    decisions: [...state.decisions, entry].slice(-KEEP),
+    decisionCount: entry.seq,
+    gates: event.next === undefined ? state.gates : { ...state.gates, [event.next.id]: event.next },
+  };
+}
+
+/** Everything from a stage on is done again in a new round; what was approved before is void with its gates. */
+function sendBack(state: RunState, event: Extract<RunEvent, { type: 'sent_back' }>): RunState {
+  const round = state.round + 1;
+  const from = state.order.indexOf(event.to);
+  const stages = { ...state.stages };
+  for (const name of state.order.slice(from)) {
+    const stage = stageOf(state, name);
+    if (stage.state === 'skipped') continue;
+    stages[name] = { name, state: 'pending', round, attempts: 0, outputs: {}, figures: {} };
+  }
+  const text = `sent back to ${event.to} by ${event.by}: ${event.reason}; earlier approvals are void`;
+  // An input that a person gave in place of a stage's product would otherwise hide what that stage makes anew.
+  const inputs = Object.fromEntries(Object.entries(state.inputs).filter(([name]) => !event.dropInputs.includes(name)));
+  return note({ ...state, round, stages, inputs, failure: undefined }, event.at, event.to, text);
+}
+
+const note = (state: RunState, at: string, stage: string, text: string): RunState => ({
+  ...state,
+  notes: [...state.notes, { at, stage, text: oneLine(text, 400) }].slice(-KEEP),
+});

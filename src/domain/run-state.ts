@@ -1,0 +1,162 @@
+import type { ArtifactRef } from './artifact.js';
+import type { LadderState } from './attempts.js';
+import type { DecisionCode, Gate } from './gate.js';
+import type { DecisionRoute } from './decision.js';
+import type { FailureView, StopCode } from './failure.js';
+import type { Backend, CheckpointRecord, JobHandle, JobProgress } from './job.js';
+
+export type StageStatus = 'pending' | 'running' | 'waiting' | 'done' | 'skipped' | 'failed';
+
+/** What a stage's result depends on, each part by digest: equal identities give equal results, so a resume may reuse it. */
+export interface StageIdentity {
+  spec: string;
+  inputs: Record<string, string>;
+  code: string;
+}
+
+export interface StageState {
+  name: string;
+  state: StageStatus;
+  round: number;
+  /** Tries of this round. */
+  attempts: number;
+  startedAt?: string;
+  endedAt?: string;
+  reason?: string;
+  outputs: Record<string, ArtifactRef>;
+  figures: Record<string, number | string>;
+  identity?: StageIdentity;
+  ladder?: LadderState;
+  /** The job that is alive, or being placed, for this stage. */
+  job?: string;
+}
+
+export type JobRecordState = 'placed' | 'running' | 'done' | 'failed' | 'lost' | 'cancelled';
+
+export interface JobRecord {
+  key: string;
+  stage: string;
+  round: number;
+  attempt: number;
+  backend: Backend;
+  simulated: boolean;
+  executor: string;
+  /** The task queue that reaches this job's host. */
+  queue: string;
+  state: JobRecordState;
+  handle?: JobHandle;
+  placedAt: string;
+  endedAt?: string;
+  exitCode?: number | null;
+  starts?: number;
+  progress?: JobProgress;
+  checkpoint?: CheckpointRecord;
+  reason?: string;
+}
+
+/** A decision as the log keeps it, refused ones too. `seq` counts all of the run's decisions. */
+export interface DecisionLogEntry {
+  seq: number;
+  at: string;
+  gate: string;
+  route: DecisionRoute;
+  verdict: string;
+  approver: string;
+  reason: string;
+  accepted: boolean;
+  code: DecisionCode;
+}
+
+/** A line of the run's own story: a fall-back, a send-back, a reuse. */
+export interface Note {
+  at: string;
+  stage: string;
+  text: string;
+}
+
+export type RunStatus = 'running' | 'completed' | 'failed' | 'rejected' | 'cancelled';
+
+/**
+ * The one value that a run is. Queries, UI details, search attributes, status and report are derived from it.
+ * It travels through continue-as-new, so it stays under 128 KB: long lists keep their newest `KEEP` entries.
+ */
+export interface RunState {
+  v: 1;
+  run: string;
+  runUid: string;
+  model: string;
+  version: string;
+  specDigest: string;
+  requestedBy: string;
+  status: RunStatus;
+  round: number;
+  startedAt: string;
+  updatedAt: string;
+  endedAt?: string;
+  order: string[];
+  stages: Record<string, StageState>;
+  gates: Record<string, Gate>;
+  jobs: JobRecord[];
+  decisions: DecisionLogEntry[];
+  decisionCount: number;
+  notes: Note[];
+  /** Parameters that people changed at a repair gate, by dotted path into the spec. */
+  overrides: Record<string, unknown>;
+  /** Inputs that people replaced at a repair gate, or that the run began with. */
+  inputs: Record<string, ArtifactRef>;
+  failure?: FailureView;
+  stop?: StopCode;
+  release?: { ref: string; digest: string };
+  /** Set when this run takes over from another. */
+  resumedFrom?: { run: string; runUid: string; from: string };
+}
+
+export const KEEP = 50;
+export const MAX_STATE_BYTES = 128 * 1024;
+
+/** Whether the gate waits for somebody now. */
+export const isOpen = (gate: Gate | undefined): gate is Gate => gate !== undefined && gate.outcome === undefined;
+
+export const openGates = (state: RunState): Gate[] => Object.values(state.gates).filter(isOpen);
+
+export const stageOf = (state: RunState, name: string): StageState => {
+  const stage = state.stages[name];
+  if (stage === undefined) throw new RangeError(`the run has no stage ${name}`);
+  return stage;
+};
+
+export const jobOf = (state: RunState, key: string | undefined): JobRecord | undefined => state.jobs.find((job) => job.key === key);
+
+export const isLive = (job: JobRecord): boolean => job.state === 'placed' || job.state === 'running';
+
+/** The artifacts that exist by now, by name: what the run began with, and what its stages made. Later ones win. */
+export function artifactsOf(state: RunState): Record<string, ArtifactRef> {
+  const made = state.order.map((name) => state.stages[name]).filter((s) => s?.state === 'done');
+  return Object.assign({}, ...made.map((s) => s?.outputs), state.inputs) as Record<string, ArtifactRef>;
+}
+
+/** The state as this version knows it, from whatever version a run carried over. */
+export function upgradeState(carried: unknown): RunState {
+  const v = (carried as { v?: unknown } | null)?.v;
+  if (v === 1) return carried as RunState;
+  throw new RangeError(`a run state of version ${String(v)} is unknown here; a newer worker wrote it`);
+}
+
+/** The state of a run that has done nothing yet. */
+export function initialState(start: Pick<RunState, 'run' | 'runUid' | 'model' | 'version' | 'specDigest' | 'requestedBy' | 'startedAt' | 'order' | 'resumedFrom'>): RunState {
+  return {
+    v: 1,
+    ...start,
+    status: 'running',
+    round: 1,
+    updatedAt: start.startedAt,
+    stages: Object.fromEntries(start.order.map((name) => [name, { name, state: 'pending', round: 1, attempts: 0, outputs: {}, figures: {} }])),
+    gates: {},
+    jobs: [],
+    decisions: [],
+    decisionCount: 0,
+    notes: [],
+    overrides: {},
+    inputs: {},
+  };
+}

@@ -1,0 +1,82 @@
+import * as z from 'zod';
+import { Duration } from './duration.js';
+import { Backend } from './job.js';
+import { PersonName, QuorumRule } from './spec.js';
+
+const Id = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, 'an id in kebab-case');
+
+const LocalExecutor = z.strictObject({
+  kind: z.literal('local'),
+  jobsRoot: z.string().min(1).optional().describe('Default: $FERRY_HOME/jobs.'),
+  backends: z.array(Backend).min(1).default(['cpu', 'nvidia', 'ascend']).describe('What jobs here may ask for.'),
+  env: z.record(z.string(), z.string()).default({}).describe('Given to every job of this executor.'),
+});
+export const ExecutorConfig = z.discriminatedUnion('kind', [LocalExecutor]);
+export type ExecutorConfig = z.infer<typeof ExecutorConfig>;
+
+export const StoreConfig = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('local-dir'), path: z.string().min(1).optional().describe('Default: $FERRY_HOME/store.') }),
+]);
+export type StoreConfig = z.infer<typeof StoreConfig>;
+
+const SecretSource = z.union([z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })]);
+export type SecretSource = z.infer<typeof SecretSource>;
+
+export const Approver = z.strictObject({ name: PersonName, roles: z.array(z.string().min(1).max(100)).min(1).max(20) });
+export type Approver = z.infer<typeof Approver>;
+
+/**
+ * What every release here needs at least. A spec can ask for more, never for less.
+ * `identity: asserted` means that a name is taken as it is given; it is shown as such wherever a decision shows.
+ */
+export const ApprovalPolicy = z.strictObject({
+  identity: z.enum(['asserted']).default('asserted'),
+  roles: z.array(QuorumRule).min(1).max(10).default([{ role: 'release-manager', quorum: 1 }]),
+  excludeAuthor: z.boolean().default(true),
+});
+export type ApprovalPolicy = z.infer<typeof ApprovalPolicy>;
+
+/** Times and bounds of a site: they reach workflows as data, so that a rehearsal or another site can set them. */
+export const Limits = z.strictObject({
+  heartbeatTimeout: Duration.prefault('15 seconds').describe('After this long without a sign of life another worker takes over the watch.'),
+  pollInterval: Duration.prefault('250 ms').describe('How often a watched job is looked at.'),
+  jobMaxDuration: Duration.prefault('30 days').describe('A single watch; longer jobs are watched again.'),
+  sweepInterval: Duration.prefault('5 minutes'),
+  maxHistoryEvents: z.number().int().min(100).max(40_000).default(4000).describe('A run continues as new at the next wait after so many events.'),
+});
+export type Limits = z.infer<typeof Limits>;
+
+/** A site file: what an admin writes once. The one of the worker counts. */
+export const Site = z
+  .strictObject({
+    schema: z.literal('modelferry.site/1'),
+    name: Id.default('site'),
+    executors: z.record(Id, ExecutorConfig).default({ local: { kind: 'local', backends: ['cpu', 'nvidia', 'ascend'], env: {} } }),
+    store: StoreConfig.default({ kind: 'local-dir' }),
+    secrets: z.record(Id, SecretSource).default({}),
+    approvers: z.array(Approver).max(1000).default([]),
+    operators: z.array(PersonName).max(1000).optional().describe('Who may answer repair gates; absent: anyone who can reach the server.'),
+    approval: ApprovalPolicy.prefault({}),
+    limits: Limits.prefault({}),
+  })
+  .superRefine((site, context) => {
+    const seen = new Set<string>();
+    for (const [i, approver] of site.approvers.entries()) {
+      if (seen.has(approver.name)) context.addIssue({ code: 'custom', path: ['approvers', i, 'name'], message: `one entry for each name; ${approver.name} stands twice` });
+      seen.add(approver.name);
+    }
+    for (const [i, rule] of site.approval.roles.entries()) {
+      const members = site.approvers.filter((a) => a.roles.includes(rule.role)).length;
+      if (members < rule.quorum)
+        context.addIssue({ code: 'custom', path: ['approval', 'roles', i], message: `at least ${rule.quorum} approvers in the role ${rule.role} (the file names ${members})` });
+    }
+  });
+export type Site = z.infer<typeof Site>;
+export type SiteInput = z.input<typeof Site>;
+
+/** The site of `ferry dev` and the demo when nobody wrote one: local jobs and one approver, whose identity is asserted. */
+export const BUILT_IN_SITE: SiteInput = {
+  schema: 'modelferry.site/1',
+  name: 'built-in',
+  approvers: [{ name: 'demo-manager', roles: ['release-manager'] }],
+};

@@ -1,0 +1,131 @@
+import * as z from 'zod';
+import { Digest } from './canonical.js';
+import { Duration } from './duration.js';
+import { Backend, EnvValue, Params } from './job.js';
+import { PRODUCERS, STAGE_NAMES, STAGE_WIRING, isBefore, type JobStageName, type StageName } from './stage.js';
+
+const Name = (what: string): z.ZodString => z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, `${what}: letters, digits, dot, dash and underscore, a letter or digit first`);
+
+/** What people call themselves: a site file's approvers use the same form, so that a look-alike is refused as unknown. */
+export const PersonName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$/, 'a name of ASCII letters, digits and . _ @ + -');
+
+/** Where a job's own code comes from: a folder beside the spec (packed at start), or one that is packed already. */
+export const CodeSource = z.union([z.strictObject({ path: z.string().min(1).max(1024) }), z.strictObject({ artifact: Digest })]);
+
+/** An input that a run begins with instead of making it: packed at start from a path, or taken from the store. */
+export const InputSource = z.union([z.strictObject({ artifact: Digest }), z.strictObject({ path: z.string().min(1).max(1024) })]);
+
+const jobShape = {
+  command: z.array(z.string().min(1).max(32_768)).min(1).max(1000).describe('Program and arguments; no shell reads them.'),
+  executor: z.string().default('local').describe('An executor of the site.'),
+  backend: Backend.default('cpu'),
+  simulated: z.boolean().default(false).describe('True when the backend is only imitated; it is then named so wherever it shows.'),
+  params: Params.default({}),
+  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/), EnvValue).default({}),
+  grace: Duration.prefault('30 seconds').describe('How long a job may take to save after SIGTERM.'),
+  failures: z.number().int().min(1).max(100).default(3).describe('Failures without progress before the next choice.'),
+  tryAgain: z.number().int().min(1).max(10_000).default(20).describe('Exits 75 without progress before they count as a failure.'),
+  backoff: Duration.prefault('5 seconds').describe('Wait before the second try; doubles up to backoffMax.'),
+  backoffMax: Duration.prefault('5 minutes'),
+  loadsFormats: z.array(z.string().min(1).max(40)).optional().describe('Checkpoint formats that it can resume from; absent: any.'),
+  keepCheckpoints: z.number().int().min(1).max(1000).default(3),
+};
+
+/** One job: what runs, where, and how often it is tried. */
+export const JobPlan = z.strictObject(jobShape);
+export type JobPlan = z.infer<typeof JobPlan>;
+
+const JobStage = z.strictObject({ job: JobPlan });
+const TrainStage = z.strictObject({ attempts: z.array(JobPlan).min(1).max(10).describe('Tried in this order: the next takes over when one has spent its budget without progress.') });
+
+export const QuorumRule = z.strictObject({ role: Name('a role'), quorum: z.number().int().min(1).max(50).default(1) });
+
+/** What happens when nobody decides in time. Approval is not a legal value, so that silence is never consent. */
+const OnExpiry = z.enum(['reject']);
+
+export const ApproveStage = z.strictObject({
+  roles: z.array(QuorumRule).max(10).default([]).describe('Added to the site\'s floor; they can only tighten it.'),
+  deadline: Duration.prefault('7 days'),
+  onExpiry: OnExpiry.default('reject'),
+});
+
+const stageShapes = {
+  preflight: z.strictObject({}),
+  prepareData: JobStage,
+  label: JobStage,
+  train: TrainStage,
+  assessQuality: JobStage,
+  convert: JobStage,
+  validateOnAscend: JobStage,
+  approve: ApproveStage,
+  publish: z.strictObject({}),
+  rollOut: JobStage,
+} satisfies Record<StageName, z.ZodType>;
+
+/** A run spec: what an engineer writes. It holds no host and no secret. */
+export const RunSpec = z
+  .strictObject({
+    schema: z.literal('modelferry.run/1'),
+    pipeline: z.literal('releaseModel').default('releaseModel'),
+    model: Name('a model name'),
+    version: Name('a version'),
+    author: PersonName.optional().describe('Who asks for the release; may not approve it. Default: whoever starts the run.'),
+    targetDate: z.iso.date().optional(),
+    code: CodeSource.optional().describe('What the jobs run; relative to the spec file.'),
+    params: Params.default({}).describe('Given to every job; a job\'s own params win.'),
+    inputs: z.partialRecord(z.enum([...PRODUCERS.keys()]), InputSource).default({}),
+    repair: z.strictObject({ deadline: Duration.prefault('30 days') }).prefault({}),
+    stages: z.strictObject(stageShapes).partial(),
+  })
+  .superRefine((spec, context) => {
+    const has = (stage: StageName): boolean => spec.stages[stage] !== undefined;
+    if (!STAGE_NAMES.some(has)) context.addIssue({ code: 'custom', path: ['stages'], message: 'at least one stage' });
+    if (has('publish') && !has('approve'))
+      context.addIssue({ code: 'custom', path: ['stages', 'publish'], message: 'a stage approve before it: nothing is published that nobody approved' });
+    for (const stage of STAGE_NAMES) {
+      if (!has(stage)) continue;
+      const needed = REQUIRED_INPUTS[stage] ?? [];
+      for (const name of needed) {
+        const producer = PRODUCERS.get(name);
+        if (producer === undefined || has(producer) || spec.inputs[name] !== undefined) continue;
+        context.addIssue({ code: 'custom', path: ['stages', stage], message: `its input ${name}: add the stage ${producer}, or give ${name} under inputs` });
+      }
+    }
+    for (const name of Object.keys(spec.inputs)) {
+      const producer = PRODUCERS.get(name);
+      if (producer === undefined) continue;
+      const uses = STAGE_NAMES.some((stage) => has(stage) && isBefore(producer, stage) && (STAGE_WIRING[stage].consumes as readonly string[]).includes(name));
+      if (!uses) context.addIssue({ code: 'custom', path: ['inputs', name], message: `a stage after ${producer} that reads ${name}` });
+    }
+  });
+export type RunSpec = z.infer<typeof RunSpec>;
+/** A spec as it is written and sent: durations are still texts, defaults not yet filled in. */
+export type RunSpecInput = z.input<typeof RunSpec>;
+
+/** What a stage cannot do without; other inputs are given when they exist. */
+const REQUIRED_INPUTS: Partial<Record<StageName, readonly string[]>> = {
+  convert: ['checkpoint'],
+  validateOnAscend: ['model'],
+  approve: ['model'],
+  publish: ['model'],
+};
+
+/** The jobs of a stage in the order in which they are tried: one for most, the ladder of attempts for `train`. */
+export function ladderOf(spec: RunSpec, stage: JobStageName): JobPlan[] {
+  if (stage === 'train') return spec.stages.train?.attempts ?? [];
+  const job = spec.stages[stage]?.job;
+  return job === undefined ? [] : [job];
+}
+
+/**
+ * The input after whose producer a run begins: the stages up to that producer are skipped, whatever else the spec says
+ * of them. Undefined when nothing is given from outside.
+ */
+export function beginsAfter(spec: Pick<RunSpec, 'inputs'>): { stage: StageName; input: string } | undefined {
+  let last: { stage: StageName; input: string } | undefined;
+  for (const input of Object.keys(spec.inputs)) {
+    const stage = PRODUCERS.get(input);
+    if (stage !== undefined && (last === undefined || isBefore(last.stage, stage))) last = { stage, input };
+  }
+  return last;
+}
