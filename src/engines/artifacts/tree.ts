@@ -37,22 +37,25 @@ export const sameStat = (a: FileStat, b: FileStat): boolean => a.bytes === b.byt
 
 export const byCodeUnit = (a: { path: string }, b: { path: string }): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
 
-/** Runs `work` over `items`, at most `limit` at once; the first error ends it. */
+/**
+ * Runs `work` over `items`, at most `limit` at once. The first error ends it, and is thrown only when nothing runs any
+ * more: a caller that then removes the files must not race with a lane that still writes them.
+ */
 export async function eachLimited<T>(items: readonly T[], limit: number, work: (item: T, index: number) => Promise<void>): Promise<void> {
   let next = 0;
-  let failed = false;
+  const errors: unknown[] = [];
   const lane = async (): Promise<void> => {
-    while (!failed && next < items.length) {
+    while (errors.length === 0 && next < items.length) {
       const index = next++;
       try {
         await work(items[index] as T, index);
       } catch (error) {
-        failed = true;
-        throw error;
+        errors.push(error);
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+  if (errors.length > 0) throw errors[0];
 }
 
 /**
