@@ -31,6 +31,8 @@ export interface FindServerInput {
   download?: boolean;
   /** Where the SDK's download is described. Default: the address in the SDK's own source. */
   downloadBaseUrl?: string;
+  /** Where the SDK keeps what it downloaded itself. Default: the system's temp folder. */
+  sdkCacheDir?: string;
   signal?: AbortSignal;
 }
 
@@ -70,7 +72,7 @@ export async function findServer(input: FindServerInput): Promise<FoundServer> {
   const kept: { path: string; source: FoundServer['source'] }[] = [
     { path: join(sdkDir, binary), source: 'tools folder' },
     { path: join(wheelDir, binary), source: 'tools folder' },
-    { path: join(tmpdir(), `temporal-sdk-typescript-${sdkVersion}${process.platform === 'win32' ? '.exe' : ''}`), source: 'SDK download' },
+    { path: join(input.sdkCacheDir ?? tmpdir(), `temporal-sdk-typescript-${sdkVersion}${process.platform === 'win32' ? '.exe' : ''}`), source: 'SDK download' },
   ];
   for (const { path, source } of kept) {
     const state = await trustedFile(path);
