@@ -1,0 +1,68 @@
+import type { ExecutorKind, JobHandle, JobIdentity, JobListing, JobObservation, JobRequest, StopReason } from '../../../domain/job.js';
+import type { JobPlan } from '../../../engines/jobs/job-dir.js';
+import type { JobFilter } from '../../../engines/jobs/list.js';
+import type { ObserveMemory } from '../../../engines/jobs/observe.js';
+import type { LogTail } from '../../../engines/jobs/tail.js';
+
+/** What will be submitted, as text and data that can be looked at beforehand. It holds no secret. */
+export interface RenderedJob {
+  kind: ExecutorKind;
+  jobDir: string;
+  /** What is started, as an argument array. */
+  argv: string[];
+  plan: JobPlan;
+}
+
+export type ExecutorErrorCode = 'bad_request' | 'submit_unknown' | 'stop_failed' | 'wrong_host';
+
+/**
+ * Thrown when an executor cannot do what it was asked for. After `submit_unknown` the job may be running or not:
+ * submit again with the same key, which never starts it twice. `bad_request` stays wrong however often it is tried.
+ */
+export class ExecutorError extends Error {
+  readonly code: ExecutorErrorCode;
+
+  constructor(code: ExecutorErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'ExecutorError';
+    this.code = code;
+  }
+}
+
+/** The points of a submission at which a test kills the submitter. */
+export type SubmitStep = 'before_record' | 'before_spawn' | 'after_spawn' | 'after_claim';
+
+export interface ExecutorDeps {
+  executorId: string;
+  /** Absolute, on a file system that every worker of this executor and every job sees. */
+  jobsRoot: string;
+  /** Absolute, best on the same file system: outputs are then taken in by rename. */
+  storeRoot: string;
+  /** What jobs inherit besides the contract's variables; without secrets that a job has no business to know. */
+  env: Record<string, string>;
+  /** The compiled wrapper program; default: the one of this package. */
+  wrapperPath?: string;
+  onStep?: (step: SubmitStep) => void;
+}
+
+/** Where jobs run. One job a key: whatever dies when, the program of a key is started at most once. */
+export interface Executor {
+  readonly kind: ExecutorKind;
+  /** The scheduler tells a job some time before it takes its place away. */
+  readonly supportsPreemptionNotice: boolean;
+  /** `tail` shows a log while the job runs. */
+  readonly supportsLogStream: boolean;
+
+  /** The handle of a job that was claimed already, whether it runs, has ended or was lost. */
+  find(identity: JobIdentity): Promise<JobHandle | undefined>;
+  /** Pure. Throws `bad_request` for a request that can't be started. */
+  render(request: JobRequest): RenderedJob;
+  /** Finds the job or starts it. `secretsEnv` reaches the job's environment and nothing else. Throws ExecutorError and StoreError. */
+  submit(rendered: RenderedJob, request: JobRequest, secretsEnv: Record<string, string>): Promise<JobHandle>;
+  /** Never throws; keep `memory` between calls (start with `{}`) to make repeated calls cheap. */
+  observe(handle: JobHandle, memory?: ObserveMemory): Promise<JobObservation>;
+  /** Returns when nothing of the job is alive: SIGTERM, the grace, SIGKILL. Calling it again is harmless. */
+  cancel(handle: JobHandle, stop: { reason: StopReason; graceMs: number }): Promise<void>;
+  tail(handle: JobHandle, lines: number): Promise<LogTail>;
+  list(filter?: JobFilter): Promise<JobListing[]>;
+}

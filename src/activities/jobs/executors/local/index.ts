@@ -1,0 +1,139 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { jobKey } from '../../../../domain/ids.js';
+import type { JobHandle, JobIdentity, JobListing, JobObservation, JobRequest, StopReason } from '../../../../domain/job.js';
+import { LocalStore } from '../../../../engines/artifacts/local-store.js';
+import { chooseResume, resumeCandidates } from '../../../../engines/jobs/checkpoints.js';
+import { freezeJobRecord, handleOf, jobDirOf, jobPaths, raiseEpoch, readClaim, readJobRecord } from '../../../../engines/jobs/job-dir.js';
+import type { JobFilter } from '../../../../engines/jobs/list.js';
+import { listJobs } from '../../../../engines/jobs/list.js';
+import { observeJob } from '../../../../engines/jobs/observe.js';
+import type { ObserveMemory } from '../../../../engines/jobs/observe.js';
+import { hostIdentity } from '../../../../engines/jobs/process-identity.js';
+import { stopJob } from '../../../../engines/jobs/stop-job.js';
+import { tailFile } from '../../../../engines/jobs/tail.js';
+import type { LogTail } from '../../../../engines/jobs/tail.js';
+import { ExecutorError } from '../executor.js';
+import type { Executor, ExecutorDeps, RenderedJob } from '../executor.js';
+import { renderLocalJob } from './render.js';
+
+/** A wrapper claims its job within some tens of milliseconds; a host that takes this long for it is in trouble. */
+const CLAIM_WITHIN_MS = 10_000;
+const CLAIM_POLL_MS = 10;
+
+// From the package's root, so that it is the compiled program even where this file runs uncompiled.
+const DEFAULT_WRAPPER = fileURLToPath(new URL('../../../../../dist/engines/jobs/wrapper.js', import.meta.url));
+
+/** Runs jobs as processes of this host that outlive the worker. */
+export function createLocalExecutor(deps: ExecutorDeps): Executor {
+  return new LocalExecutor(deps);
+}
+
+class LocalExecutor implements Executor {
+  readonly kind = 'local';
+  readonly supportsPreemptionNotice = false;
+  readonly supportsLogStream = true;
+  readonly #deps: ExecutorDeps;
+
+  constructor(deps: ExecutorDeps) {
+    this.#deps = deps;
+  }
+
+  async find(identity: JobIdentity): Promise<JobHandle | undefined> {
+    return this.#handle(jobDirOf(this.#deps.jobsRoot, identity));
+  }
+
+  render(request: JobRequest): RenderedJob {
+    const { executorId, jobsRoot, storeRoot, wrapperPath = DEFAULT_WRAPPER } = this.#deps;
+    return renderLocalJob(request, { executorId, jobsRoot, storeRoot, wrapperPath, nodePath: process.execPath });
+  }
+
+  async submit(rendered: RenderedJob, request: JobRequest, secretsEnv: Record<string, string>): Promise<JobHandle> {
+    const { jobDir, plan } = rendered;
+    const known = this.#handle(jobDir);
+    if (known) return known;
+    const missing = plan.secretNames.filter((name) => secretsEnv[name] === undefined);
+    if (missing.length > 0) throw new ExecutorError('bad_request', `no value for the secret ${missing.join(', ')}: the site must resolve every secret before the job is submitted`);
+    this.#deps.onStep?.('before_record');
+    if (readJobRecord(jobDir) === undefined) await this.#freeze(rendered, request);
+    this.#deps.onStep?.('before_spawn');
+    await this.#spawnWrapper(rendered, secretsEnv);
+    this.#deps.onStep?.('after_spawn');
+    const handle = await this.#waitForClaim(jobDir);
+    this.#deps.onStep?.('after_claim');
+    return handle;
+  }
+
+  async observe(handle: JobHandle, memory?: ObserveMemory): Promise<JobObservation> {
+    return observeJob(handle, memory);
+  }
+
+  async cancel(handle: JobHandle, stop: { reason: StopReason; graceMs: number }): Promise<void> {
+    if (handle.hostId !== hostIdentity().hostId) {
+      throw new ExecutorError('wrong_host', `the job ${handle.key} runs on ${handle.host}: only a worker on that host can stop it`);
+    }
+    if (!(await stopJob(handle, stop))) throw new ExecutorError('stop_failed', `the job ${handle.key} has a process that outlives SIGKILL: it hangs in the kernel, look at its host`);
+  }
+
+  async tail(handle: JobHandle, lines: number): Promise<LogTail> {
+    return tailFile(handle.logPath, lines);
+  }
+
+  async list(filter?: JobFilter): Promise<JobListing[]> {
+    return listJobs(this.#deps.jobsRoot, filter);
+  }
+
+  #handle(jobDir: string): JobHandle | undefined {
+    const claim = readClaim(jobDir);
+    const record = claim && readJobRecord(jobDir);
+    return record && handleOf(record, jobDir, claim);
+  }
+
+  /**
+   * Writes down what the job is, once and for all. The epoch comes first: from then on the attempts before publish
+   * nothing, so that what this one may resume from no longer changes while it is looked at.
+   */
+  async #freeze({ jobDir, plan }: RenderedJob, request: JobRequest): Promise<void> {
+    const store = new LocalStore(this.#deps.storeRoot);
+    for (const digest of plan.needs) await store.open(digest);
+    raiseEpoch(jobDir, plan.identity);
+    const candidates = resumeCandidates(this.#deps.jobsRoot, plan.identity, (attempt) => jobKey({ ...plan.identity, attempt }));
+    const choice = await chooseResume(candidates, request.loadsFormats);
+    freezeJobRecord(jobDir, { ...plan, ...choice, submittedAt: new Date().toISOString() });
+  }
+
+  async #spawnWrapper({ jobDir, argv, plan }: RenderedJob, secretsEnv: Record<string, string>): Promise<void> {
+    const log = openSync(jobPaths(jobDir).wrapperLog, 'a');
+    try {
+      const secrets = Object.fromEntries(plan.secretNames.map((name) => [name, secretsEnv[name] ?? '']));
+      const [command = '', ...args] = argv;
+      const env = { ...this.#deps.env, ...secrets, FERRY_JOB_KEY: plan.identity.key };
+      // Detached, it leads a session and group of its own: it outlives us, and a signal to our terminal does not reach it.
+      const child = spawn(command, args, { cwd: jobDir, detached: true, env, stdio: ['ignore', log, log] });
+      await new Promise<void>((resolve, reject) => {
+        child.once('spawn', resolve);
+        child.once('error', reject);
+      });
+      child.unref();
+    } catch (error) {
+      throw new ExecutorError('submit_unknown', `the job's wrapper could not be started: ${error instanceof Error ? error.message : String(error)}`, error);
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  async #waitForClaim(jobDir: string): Promise<JobHandle> {
+    const until = Date.now() + CLAIM_WITHIN_MS;
+    for (;;) {
+      const handle = this.#handle(jobDir);
+      if (handle) return handle;
+      if (Date.now() > until) {
+        const said = tailFile(jobPaths(jobDir).wrapperLog, 3).lines.join(' | ');
+        throw new ExecutorError('submit_unknown', `the job was not claimed within ${CLAIM_WITHIN_MS / 1000} s; submit it again. Its wrapper said: ${said || 'nothing'}`);
+      }
+      await sleep(CLAIM_POLL_MS);
+    }
+  }
+}

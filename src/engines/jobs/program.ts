@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { closeSync, fsyncSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { copyTree, listTree } from '../artifacts/tree.js';
+import { jobPaths } from './job-dir.js';
+import type { JobRecord, StartRecord } from './job-dir.js';
+import { hostIdentity, processStartedAt } from './process-identity.js';
+
+/** Makes the directories, parameters and code that a program finds when it starts. */
+export async function prepare(jobDir: string, record: JobRecord): Promise<void> {
+  const paths = jobPaths(jobDir);
+  for (const directory of [paths.out, paths.ownCheckpoints, paths.work]) mkdirSync(directory, { recursive: true });
+  writeFileSync(paths.params, JSON.stringify(record.params, null, 1));
+  // Writable copies: a program may build, cache or patch beside its code, and must never reach the stored files by that.
+  if (record.codeDir !== undefined) await copyTree(await listTree(record.codeDir), paths.work, { writable: true });
+}
+
+export interface ProgramEnd {
+  exitCode: number | null;
+  signal: string | null;
+}
+
+export interface StartedProgram {
+  start: StartRecord;
+  end: Promise<ProgramEnd>;
+}
+
+/** The wrapper's own environment, without what another job around it may have been told: inputs that aren't this job's. */
+function inherited(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^FERRY_(?:INPUT_.*|RESUME_FROM|PORT)$/.test(name)));
+}
+
+/**
+ * Starts the program in the wrapper's own process group and leaves a start record on the disk. Throws the system's
+ * error if the command can't be started, with no record then.
+ */
+export async function startProgram(jobDir: string, record: JobRecord): Promise<StartedProgram> {
+  const paths = jobPaths(jobDir);
+  // Opened first: a start that could not be recorded must not happen.
+  const starts = openSync(paths.starts, 'a');
+  const log = openSync(paths.log, 'a');
+  try {
+    const [command = '', ...args] = record.command;
+    const env = { ...inherited(), ...record.env, ...(record.resume && { FERRY_RESUME_FROM: record.resume.path }) };
+    const child = spawn(command, args, { cwd: paths.work, env, stdio: ['ignore', log, log], shell: false });
+    const end = new Promise<ProgramEnd>((resolve) => child.once('exit', (exitCode, signal) => resolve({ exitCode, signal })));
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', reject);
+    });
+    const pid = child.pid ?? 0;
+    const start: StartRecord = { pid, pidStartedAt: processStartedAt(pid) ?? '', ...hostIdentity(), at: new Date().toISOString() };
+    writeSync(starts, `${JSON.stringify(start)}\n`);
+    fsyncSync(starts);
+    return { start, end };
+  } finally {
+    closeSync(starts);
+    closeSync(log);
+  }
+}
