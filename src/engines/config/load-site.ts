@@ -1,0 +1,58 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { digestOf } from '../../domain/canonical.js';
+import { BUILT_IN_SITE, Site } from '../../domain/site.js';
+import { readDocument, validate } from './document.js';
+import { InvalidDocument } from './invalid-document.js';
+
+const WHAT = 'site file';
+
+/** The site file that is taken when none is named. */
+export const SITE_FILE = 'ferry.site.yaml';
+
+export interface LoadedSite {
+  site: Site;
+  /** The absolute path of its file. */
+  source: string | 'built-in';
+  /** Of the parsed site: equal sites have equal digests, however they are written. */
+  digest: string;
+}
+
+export interface SiteInput {
+  /** From `--site`. */
+  path?: string;
+  /** `FERRY_SITE`. */
+  env?: string;
+  cwd: string;
+  /** Whether the built-in site may stand in when no file is named and `./ferry.site.yaml` does not exist. */
+  builtIn: boolean;
+}
+
+/**
+ * The site: `--site`, then `FERRY_SITE`, then `./ferry.site.yaml`, then the built-in one where that is allowed.
+ * A file that is named and missing is an error, never a reason to take the next.
+ * @throws InvalidDocument with every problem.
+ */
+export async function loadSite({ path, env, cwd, builtIn }: SiteInput): Promise<LoadedSite> {
+  const inFolder = join(cwd, SITE_FILE);
+  const named = path ?? (env === '' ? undefined : env) ?? (existsSync(inFolder) ? inFolder : undefined);
+  if (named !== undefined) {
+    const source = resolve(cwd, named);
+    const { parsed } = await readDocument(source, WHAT, Site);
+    return { site: parsed, source, digest: digestOf(parsed) };
+  }
+  if (!builtIn) {
+    throw new InvalidDocument(SITE_FILE, WHAT, 'missing', [
+      { path: SITE_FILE, found: 'no site file', expected: `--site FILE, FERRY_SITE or ./${SITE_FILE}`, suggestion: 'write one by: ferry schema site, or run ferry dev, which brings a site of its own' },
+    ]);
+  }
+  const site = validate(BUILT_IN_SITE, '(built-in site)', WHAT, Site);
+  return { site, source: 'built-in', digest: digestOf(site) };
+}
+
+/** The directory of a site's local store: relative to the site file, or `$FERRY_HOME/store` where the site names none. */
+export function storeDirOf({ site, source }: Pick<LoadedSite, 'site' | 'source'>, home: string): string {
+  const { path } = site.store;
+  if (path === undefined) return join(home, 'store');
+  return resolve(source === 'built-in' ? home : dirname(source), path);
+}
