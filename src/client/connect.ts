@@ -41,31 +41,40 @@ export interface FerryConnection {
 }
 
 /**
- * Finds the server: flags, then the SDK's environment configuration (variables, profile, file), then the running
- * `ferry dev` of the home. Connects nowhere.
+ * The server that flags or the SDK's environment configuration (variables, profile, file) name; undefined when they
+ * name none. Connects nowhere.
+ * @throws ClientError `connection_config` for a configuration that cannot be used.
+ */
+export function configuredTarget(input: TargetInput): Target | undefined {
+  const config = loadConfig(input);
+  const { connectionOptions: configured } = config;
+  const address = input.address ?? configured.address;
+  if (address === undefined) {
+    const profile = input.profile ?? input.env?.['TEMPORAL_PROFILE'];
+    if (profile) throw configError(`The profile ${JSON.stringify(profile)} names no address`, `Set it with: temporal config set --profile ${profile} --prop address --value HOST:PORT`);
+    return undefined;
+  }
+  if (/^[a-z]+:\/\//i.test(address)) throw configError(`The server's address ${JSON.stringify(address)} has a scheme`, 'Give HOST:PORT alone, such as --address 127.0.0.1:7233; TLS is set with TEMPORAL_TLS=true or a profile.');
+  const { metadata, tls } = configured;
+  const apiKey = typeof configured.apiKey === 'string' ? configured.apiKey : undefined;
+  return {
+    address,
+    namespace: input.namespace ?? config.namespace ?? 'default',
+    source: input.address === undefined ? 'environment' : 'flags',
+    options: { address, metadata, tls, apiKey },
+    ui: null,
+  };
+}
+
+/**
+ * Finds the server: the configured one, else the running `ferry dev` of the home. Connects nowhere.
  * @throws ClientError `connection_config` for a configuration that cannot be used, `unreachable` when no server is named.
  */
 export async function resolveTarget(input: TargetInput): Promise<Target> {
-  const config = loadConfig(input);
-  const { connectionOptions: configured } = config;
-  const named = input.address ?? configured.address;
-  if (named !== undefined) {
-    if (/^[a-z]+:\/\//i.test(named)) throw configError(`The server's address ${JSON.stringify(named)} has a scheme`, 'Give HOST:PORT alone, such as --address 127.0.0.1:7233; TLS is set with TEMPORAL_TLS=true or a profile.');
-    const { metadata, tls } = configured;
-    const apiKey = typeof configured.apiKey === 'string' ? configured.apiKey : undefined;
-    const dev = await readDevFile(input.home);
-    return {
-      address: named,
-      namespace: input.namespace ?? config.namespace ?? 'default',
-      source: input.address === undefined ? 'environment' : 'flags',
-      options: { address: named, metadata, tls, apiKey },
-      ui: dev?.address === named ? dev.ui : null,
-    };
-  }
-  const profile = input.profile ?? input.env?.['TEMPORAL_PROFILE'];
-  if (profile) throw configError(`The profile ${JSON.stringify(profile)} names no address`, `Set it with: temporal config set --profile ${profile} --prop address --value HOST:PORT`);
-
+  const configured = configuredTarget(input);
   const dev = await readDevFile(input.home);
+  if (configured !== undefined) return { ...configured, ui: dev?.address === configured.address ? dev.ui : null };
+
   const runs = dev !== undefined && (pidExists(dev.dev.pid) || (dev.processes.server !== null && pidExists(dev.processes.server.pid)));
   if (!runs) {
     throw new ClientError({
@@ -76,7 +85,7 @@ export async function resolveTarget(input: TargetInput): Promise<Target> {
     });
   }
   // No TLS, API key or metadata of the environment here: they belong to another server than the one of this machine.
-  return { address: dev.address, namespace: input.namespace ?? config.namespace ?? dev.namespace, source: 'ferry dev', options: { address: dev.address }, ui: dev.ui };
+  return { address: dev.address, namespace: input.namespace ?? input.env?.['TEMPORAL_NAMESPACE'] ?? dev.namespace, source: 'ferry dev', options: { address: dev.address }, ui: dev.ui };
 }
 
 /**

@@ -20,11 +20,8 @@ export function defaultHome({ env, platform = process.platform, userHome = homed
   return join(userHome, '.local', 'share', 'modelferry');
 }
 
-/**
- * A process that is told apart from a later one with the same pid. `startedAt` is what the system says of its start,
- * in a form that only compares equal; null where the system says nothing.
- */
-export const ProcessRef = z.object({ pid: z.number().int().positive(), startedAt: z.string().nullable() });
+/** A process that is told apart from a later one with the same pid, also after a reboot. */
+export const ProcessRef = z.object({ pid: z.number().int().positive(), pidStartedAt: z.string(), bootId: z.string() });
 export type ProcessRef = z.infer<typeof ProcessRef>;
 
 /** `dev.json`: what runs for a home. Its first five fields are the answer of `ferry dev --json`. */

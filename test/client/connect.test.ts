@@ -17,6 +17,10 @@ afterAll(() => rm(home, { recursive: true }));
 /** A process that surely is no more: above the largest pid that any system gives. */
 const NO_PID = 2 ** 30;
 
+function processRef(pid: number): DevFile['dev'] {
+  return { pid, pidStartedAt: '0', bootId: 'this' };
+}
+
 function devFile(changes: Partial<DevFile> = {}): DevFile {
   return {
     address: '127.0.0.1:7233',
@@ -25,7 +29,7 @@ function devFile(changes: Partial<DevFile> = {}): DevFile {
     home,
     pids: { server: null, workers: [] },
     startedAt: '2026-01-01T00:00:00.000Z',
-    dev: { pid: process.pid, startedAt: null },
+    dev: processRef(process.pid),
     processes: { server: null, workers: [] },
     ...changes,
   };
@@ -59,7 +63,7 @@ describe('which server is meant', () => {
   });
 
   it('is none when the ferry dev of the home is gone: exit 4, and the hint names ferry dev', async () => {
-    await writeDevFile(home, devFile({ dev: { pid: NO_PID, startedAt: null } }));
+    await writeDevFile(home, devFile({ dev: processRef(NO_PID) }));
     await expect(resolveTarget({ home, env: {} })).rejects.toMatchObject({ name: 'ClientError', code: 'unreachable', exitCode: 4, hint: expect.stringContaining('ferry dev') });
   });
 });

@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+import { ClientError, EXIT_UNREACHABLE, EXIT_USAGE } from '../../client/errors.js';
+import type { Env } from '../../client/home.js';
+import { lastLines, startBackground, type BackgroundProcess } from '../../engines/temporal-server/background-process.js';
+
+/** A worker bundles the workflows before it is ready; seconds, on a slow machine half a minute. */
+const READY_TIMEOUT_MS = 120_000;
+
+const ReadyLine = z.object({ ready: z.literal(true), pid: z.number().int(), taskQueues: z.array(z.string()) });
+
+/** How `ferry worker` is started: this Node and the package's own entry, so that both are of one version. */
+export const FERRY_COMMAND: readonly string[] = [process.execPath, fileURLToPath(new URL('../../../bin/ferry.js', import.meta.url))];
+
+export interface WorkerInput {
+  home: string;
+  cwd: string;
+  /** The whole environment of the worker; see `workerEnv`. */
+  env: Env;
+  /** Options after `worker --json`, such as `['--site', FILE]`. */
+  flags: readonly string[];
+  signal?: AbortSignal;
+  /** Default `FERRY_COMMAND`. */
+  command?: readonly string[];
+}
+
+export interface WorkerProcess extends BackgroundProcess {
+  readonly taskQueues: readonly string[];
+}
+
+/**
+ * Starts `ferry worker` as a child and waits until it polls. Its logs go to `<home>/worker.log`.
+ * @throws ClientError `worker_failed`; exit 2 when the worker refused its configuration, else 4. The signal's reason
+ * when aborted. Nothing is left running then.
+ */
+export async function startWorker({ home, cwd, env, flags, signal, command = FERRY_COMMAND }: WorkerInput): Promise<WorkerProcess> {
+  signal?.throwIfAborted();
+  const [file, ...entry] = command;
+  if (file === undefined) throw new RangeError('the command of a worker is empty');
+  let resolveReady: (taskQueues: string[]) => void = () => undefined;
+  const ready = new Promise<string[]>((resolve) => {
+    resolveReady = resolve;
+  });
+  const worker = await startBackground({
+    file,
+    args: [...entry, 'worker', '--json', ...flags],
+    env,
+    cwd,
+    logPath: join(home, 'worker.log'),
+    onStdoutLine: (line) => {
+      const parsed = ReadyLine.safeParse(parseJson(line));
+      if (parsed.success) resolveReady(parsed.data.taskQueues);
+    },
+  });
+  let giveUp: () => void = () => undefined;
+  const givenUp = new Promise<'given up'>((resolve) => {
+    giveUp = () => resolve('given up');
+  });
+  const timer = setTimeout(giveUp, READY_TIMEOUT_MS);
+  signal?.addEventListener('abort', giveUp);
+  const first = await Promise.race([ready, worker.ended, givenUp]);
+  clearTimeout(timer);
+  signal?.removeEventListener('abort', giveUp);
+  if (Array.isArray(first)) return { ...worker, taskQueues: first };
+
+  await worker.stop();
+  signal?.throwIfAborted();
+  const tail = await lastLines(worker.logPath, 5);
+  const what = first === 'given up' ? `is not ready within ${READY_TIMEOUT_MS / 1000} s` : `ended ${first.signal === null ? `with exit code ${first.code}` : `by ${first.signal}`} before it was ready`;
+  throw new ClientError({
+    code: 'worker_failed',
+    message: `The worker ${what}${tail.length === 0 ? '' : `; it said last:\n${tail.join('\n')}`}`,
+    hint: `Read ${worker.logPath}, or run it by hand: ferry worker`,
+    exitCode: first !== 'given up' && first.code === EXIT_USAGE ? EXIT_USAGE : EXIT_UNREACHABLE,
+  });
+}
+
+/**
+ * The environment of a worker that is to use the server at `address`. For a server of our own the credentials and
+ * profiles of the user's environment are left out: with `TEMPORAL_API_KEY` set the worker would speak TLS to it.
+ */
+export function workerEnv({ env, home, address, namespace, ownServer }: { env: Env; home: string; address: string; namespace: string; ownServer: boolean }): Env {
+  const kept = ownServer ? Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_'))) : env;
+  return {
+    ...kept,
+    FERRY_HOME: home,
+    TEMPORAL_ADDRESS: address,
+    TEMPORAL_NAMESPACE: namespace,
+    // No file is there: it keeps the SDK from the user's own, whose default profile may ask for TLS.
+    ...(ownServer ? { TEMPORAL_CONFIG_FILE: join(home, 'no-temporal-config.toml') } : {}),
+  };
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined; // some other line: only the ready line is a document
+  }
+}
