@@ -45,6 +45,12 @@ export interface ExecutorDeps {
   onStep?: (step: SubmitStep) => void;
 }
 
+/** Why a job is stopped; without `graceMs` it gets the grace that it was submitted with. */
+export interface JobStop {
+  reason: StopReason;
+  graceMs?: number;
+}
+
 /** Where jobs run. One job a key: whatever dies when, the program of a key is started at most once. */
 export interface Executor {
   readonly kind: ExecutorKind;
@@ -62,7 +68,9 @@ export interface Executor {
   /** Never throws; keep `memory` between calls (start with `{}`) to make repeated calls cheap. */
   observe(handle: JobHandle, memory?: ObserveMemory): Promise<JobObservation>;
   /** Returns when nothing of the job is alive: SIGTERM, the grace, SIGKILL. Calling it again is harmless. */
-  cancel(handle: JobHandle, stop: { reason: StopReason; graceMs: number }): Promise<void>;
+  cancel(handle: JobHandle, stop: JobStop): Promise<void>;
+  /** Keeps a job that nobody has claimed from ever starting its program; returns its handle if it was claimed after all. */
+  forestall(identity: JobIdentity, stop: JobStop): Promise<JobHandle | undefined>;
   tail(handle: JobHandle, lines: number): Promise<LogTail>;
   list(filter?: JobFilter): Promise<JobListing[]>;
 }

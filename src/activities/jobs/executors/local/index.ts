@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { jobKey } from '../../../../domain/ids.js';
-import type { JobHandle, JobIdentity, JobListing, JobObservation, JobRequest, StopReason } from '../../../../domain/job.js';
+import type { JobHandle, JobIdentity, JobListing, JobObservation, JobRequest } from '../../../../domain/job.js';
 import { LocalStore } from '../../../../engines/artifacts/local-store.js';
 import { chooseResume, resumeCandidates } from '../../../../engines/jobs/checkpoints.js';
-import { freezeJobRecord, handleOf, jobDirOf, jobPaths, raiseEpoch, readClaim, readJobRecord } from '../../../../engines/jobs/job-dir.js';
+import { askToStop, freezeJobRecord, handleOf, jobDirOf, jobPaths, raiseEpoch, readClaim, readExit, readJobRecord } from '../../../../engines/jobs/job-dir.js';
 import type { JobFilter } from '../../../../engines/jobs/list.js';
 import { listJobs } from '../../../../engines/jobs/list.js';
 import { observeJob } from '../../../../engines/jobs/observe.js';
@@ -16,7 +17,7 @@ import { stopJob } from '../../../../engines/jobs/stop-job.js';
 import { tailFile } from '../../../../engines/jobs/tail.js';
 import type { LogTail } from '../../../../engines/jobs/tail.js';
 import { ExecutorError } from '../executor.js';
-import type { Executor, ExecutorDeps, RenderedJob } from '../executor.js';
+import type { Executor, ExecutorDeps, JobStop, RenderedJob } from '../executor.js';
 import { renderLocalJob } from './render.js';
 
 /** A wrapper claims its job within some tens of milliseconds; a host that takes this long for it is in trouble. */
@@ -59,9 +60,9 @@ class LocalExecutor implements Executor {
     this.#deps.onStep?.('before_record');
     if (readJobRecord(jobDir) === undefined) await this.#freeze(rendered, request);
     this.#deps.onStep?.('before_spawn');
-    await this.#spawnWrapper(rendered, secretsEnv);
+    const wrapper = await this.#spawnWrapper(rendered, secretsEnv);
     this.#deps.onStep?.('after_spawn');
-    const handle = await this.#waitForClaim(jobDir);
+    const handle = await this.#waitForClaim(jobDir, wrapper);
     this.#deps.onStep?.('after_claim');
     return handle;
   }
@@ -70,11 +71,20 @@ class LocalExecutor implements Executor {
     return observeJob(handle, memory);
   }
 
-  async cancel(handle: JobHandle, stop: { reason: StopReason; graceMs: number }): Promise<void> {
+  async cancel(handle: JobHandle, stop: JobStop): Promise<void> {
     if (handle.hostId !== hostIdentity().hostId) {
       throw new ExecutorError('wrong_host', `the job ${handle.key} runs on ${handle.host}: only a worker on that host can stop it`);
     }
-    if (!(await stopJob(handle, stop))) throw new ExecutorError('stop_failed', `the job ${handle.key} has a process that outlives SIGKILL: it hangs in the kernel, look at its host`);
+    const graceMs = stop.graceMs ?? readJobRecord(handle.jobDir)?.graceMs ?? 0;
+    if (!(await stopJob(handle, { reason: stop.reason, graceMs }))) throw new ExecutorError('stop_failed', `the job ${handle.key} has a process that outlives SIGKILL: it hangs in the kernel, look at its host`);
+  }
+
+  async forestall(identity: JobIdentity, { reason, graceMs = 0 }: JobStop): Promise<JobHandle | undefined> {
+    const jobDir = jobDirOf(this.#deps.jobsRoot, identity);
+    mkdirSync(jobDir, { recursive: true });
+    // Written before the look for a claim: a wrapper that claims later finds it and starts nothing.
+    if (readExit(jobDir) === undefined) askToStop(jobDir, { reason, at: new Date().toISOString(), graceMs });
+    return this.#handle(jobDir);
   }
 
   async tail(handle: JobHandle, lines: number): Promise<LogTail> {
@@ -104,7 +114,7 @@ class LocalExecutor implements Executor {
     freezeJobRecord(jobDir, { ...plan, ...choice, submittedAt: new Date().toISOString() });
   }
 
-  async #spawnWrapper({ jobDir, argv, plan }: RenderedJob, secretsEnv: Record<string, string>): Promise<void> {
+  async #spawnWrapper({ jobDir, argv, plan }: RenderedJob, secretsEnv: Record<string, string>): Promise<ChildProcess> {
     const log = openSync(jobPaths(jobDir).wrapperLog, 'a');
     try {
       const secrets = Object.fromEntries(plan.secretNames.map((name) => [name, secretsEnv[name] ?? '']));
@@ -117,6 +127,7 @@ class LocalExecutor implements Executor {
         child.once('error', reject);
       });
       child.unref();
+      return child;
     } catch (error) {
       throw new ExecutorError('submit_unknown', `the job's wrapper could not be started: ${error instanceof Error ? error.message : String(error)}`, error);
     } finally {
@@ -124,14 +135,15 @@ class LocalExecutor implements Executor {
     }
   }
 
-  async #waitForClaim(jobDir: string): Promise<JobHandle> {
+  async #waitForClaim(jobDir: string, wrapper: ChildProcess): Promise<JobHandle> {
     const until = Date.now() + CLAIM_WITHIN_MS;
     for (;;) {
       const handle = this.#handle(jobDir);
       if (handle) return handle;
-      if (Date.now() > until) {
-        const said = tailFile(jobPaths(jobDir).wrapperLog, 3).lines.join(' | ');
-        throw new ExecutorError('submit_unknown', `the job was not claimed within ${CLAIM_WITHIN_MS / 1000} s; submit it again. Its wrapper said: ${said || 'nothing'}`);
+      const failed = wrapper.signalCode !== null || (wrapper.exitCode ?? 0) !== 0;
+      if (failed || Date.now() > until) {
+        const said = tailFile(jobPaths(jobDir).wrapperLog, 20).lines.join(' ').trim().slice(0, 1000);
+        throw new ExecutorError('submit_unknown', `the job was not claimed${failed ? '' : ` within ${CLAIM_WITHIN_MS / 1000} s`}; submit it again. Its wrapper said: ${said || 'nothing'}`);
       }
       await sleep(CLAIM_POLL_MS);
     }
