@@ -8,6 +8,7 @@ import { isStorageFull } from '../artifacts/store-error.js';
 import { listTree } from '../artifacts/tree.js';
 import { isFenced, jobPaths, writeExit } from './job-dir.js';
 import type { JobRecord } from './job-dir.js';
+import { logLine } from './wrapper-log.js';
 
 export type Problem = NonNullable<JobExit['problem']>;
 
@@ -69,7 +70,7 @@ export async function recordExit(jobDir: string, exit: JobExit): Promise<void> {
       return;
     } catch (error) {
       if (Date.now() > until) throw error;
-      process.stderr.write(`exit record: ${error instanceof Error ? error.message : String(error)}\n`);
+      logLine(`exit record: ${error instanceof Error ? error.message : String(error)}`);
       await sleep(EXIT_RETRY_EVERY_MS);
     }
   }

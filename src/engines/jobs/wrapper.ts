@@ -12,6 +12,7 @@ import type { ProgramEnd } from './program.js';
 import { LineReader, parseProgressLine, ProgressMerger } from './progress-reader.js';
 import type { AnnouncedCheckpoint } from './progress-reader.js';
 import { Stopper } from './stopper.js';
+import { logLine } from './wrapper-log.js';
 import { collectOutputs, fencedProblem, problemOf, recordExit } from './wrap-up.js';
 import type { Problem } from './wrap-up.js';
 
@@ -166,7 +167,7 @@ class Wrapper {
 
   #remark(note: string): void {
     this.#note = note.slice(0, MAX_NOTE);
-    process.stderr.write(`${new Date().toISOString()} ${note}\n`);
+    logLine(note);
   }
 
   #tolerate(work: () => void): void {
@@ -189,7 +190,7 @@ async function main(jobDir: string): Promise<void> {
 
 const jobDir = process.argv[2];
 if (jobDir === undefined) {
-  process.stderr.write('usage: wrapper.js JOB_DIRECTORY\n');
+  logLine('usage: wrapper.js JOB_DIRECTORY');
   process.exitCode = 2;
 } else {
   await main(resolve(jobDir));
