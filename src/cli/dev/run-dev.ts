@@ -1,3 +1,5 @@
+import type { Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
 import { join } from 'node:path';
 import { configuredTarget, connect, type Target } from '../../client/connect.js';
 import { ClientError, messageOf } from '../../client/errors.js';
@@ -15,6 +17,8 @@ import { startWorker, workerEnv, type WorkerProcess } from './worker-process.js'
 /** The worker lets what it is doing finish; watches of jobs are given up at once, the jobs go on without them. */
 const WORKER_GRACE_MS = 20_000;
 const SERVER_GRACE_MS = 10_000;
+/** A development server forgets ended runs after a day; a release is looked up for months. */
+const RETENTION_SECONDS = 365 * 86_400;
 
 export interface DevInput {
   home: string;
@@ -131,6 +135,7 @@ async function prepareNamespace({ home, env, connection, say }: DevInput, target
   const connected = await connect(ownServer ? { address: target.address, namespace: target.namespace, home } : { ...connection, home, env });
   try {
     await ensureSearchAttributes(connected.connection, connected.namespace);
+    if (ownServer) await keepEndedRuns(connected.connection, connected.namespace);
   } catch (error) {
     // On somebody else's server we may not even look; an admin may have added them.
     if (ownServer || !(error instanceof ClientError) || error.code !== 'search_attributes_denied') throw error;
@@ -138,6 +143,12 @@ async function prepareNamespace({ home, env, connection, say }: DevInput, target
   } finally {
     await connected.close();
   }
+}
+
+async function keepEndedRuns({ workflowService }: Connection, namespace: string): Promise<void> {
+  const { config } = await workflowService.describeNamespace({ namespace });
+  if (Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) >= RETENTION_SECONDS) return;
+  await workflowService.updateNamespace({ namespace, config: { workflowExecutionRetentionTtl: msToTs(RETENTION_SECONDS * 1000) } });
 }
 
 function startDevWorker(input: DevInput, target: Target, ownServer: boolean, signal: AbortSignal): Promise<WorkerProcess> {

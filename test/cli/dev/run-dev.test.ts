@@ -69,6 +69,8 @@ describe('ferry dev', { timeout: 60_000 }, () => {
     expect(taskQueues).toEqual(['ferry']);
     const { connection, close } = await connect({ home, env: { TEMPORAL_API_KEY: 'of another server' } });
     expect(await missingSearchAttributes(connection, 'default')).toEqual([]);
+    const { config } = await connection.workflowService.describeNamespace({ namespace: 'default' });
+    expect(Number(config?.workflowExecutionRetentionTtl?.seconds), 'ended runs are kept for a year').toBe(365 * 86_400);
     await close();
 
     const seen: unknown = JSON.parse((await readFile(join(home, 'worker.log'), 'utf8')).trim());
