@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Manifest } from '../../../src/domain/artifact.js';
 import { digestOf } from '../../../src/domain/canonical.js';
-import { compareWithManifest, hashFile, hashPath } from '../../../src/engines/artifacts/manifest.js';
+import { hashFile } from '../../../src/engines/artifacts/hash-file.js';
+import { compareWithManifest, hashPath } from '../../../src/engines/artifacts/manifest.js';
 import { eachLimited } from '../../../src/engines/artifacts/tree.js';
 
 describe('the manifest of a tree', () => {
