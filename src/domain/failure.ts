@@ -74,6 +74,7 @@ export const STOPS = {
   artifact_corrupt: { meaning: 'an artifact does not match its digest', retryable: false },
   path_refused: { meaning: 'a path leaves the folder it must stay in', retryable: false },
   storage_unavailable: { meaning: 'the store or the job directory cannot be used just now', retryable: true },
+  executor_unavailable: { meaning: 'an executor could not do what it was asked for just now', retryable: true },
   approval_unproved: { meaning: 'the approvals that the run carries cannot be verified', retryable: false },
   rejected: { meaning: 'the release was rejected', retryable: false },
   expired: { meaning: 'nobody decided before the deadline', retryable: false },

@@ -12,6 +12,12 @@ export function jobKey(id: Omit<JobIdentity, 'key' | 'run'>): string {
   return `${id.runUid}.${id.stage}.r${id.round}.a${id.attempt}`;
 }
 
+/** The parts of a key that `jobKey` made; undefined for any other text. */
+export function parseJobKey(key: string): Pick<JobIdentity, 'runUid' | 'stage' | 'round' | 'attempt'> | undefined {
+  const [, runUid, stage, round, attempt] = /^([a-z0-9-]+)\.([A-Za-z]+)\.r(\d+)\.a(\d+)$/.exec(key) ?? [];
+  return runUid === undefined || stage === undefined ? undefined : { runUid, stage, round: Number(round), attempt: Number(attempt) };
+}
+
 /** Task queues. They are part of running workflows' histories: never change them. */
 export const WORKFLOW_QUEUE = 'ferry';
 export const executorQueue = (executorId: string): string => `ferry.exec.${executorId}`;

@@ -12,7 +12,7 @@ export type RunEvent = { at: string } & (
   | { type: 'stage_started'; stage: string; identity?: StageIdentity }
   | { type: 'stage_skipped'; stage: string; reason: string }
   | { type: 'stage_reused'; stage: string; outputs: Record<string, ArtifactRef>; figures: Record<string, number | string>; identity: StageIdentity; reason: string }
-  | { type: 'stage_done'; stage: string; outputs: Record<string, ArtifactRef>; figures: Record<string, number | string>; reason?: string }
+  | { type: 'stage_done'; stage: string; outputs: Record<string, ArtifactRef>; figures: Record<string, number | string>; identity?: StageIdentity; reason?: string }
   | { type: 'stage_failed'; stage: string; failure: FailureView }
   | { type: 'job_placed'; stage: string; key: string; attempt: number; backend: Backend; simulated: boolean; executor: string; queue: string }
   | { type: 'job_submitted'; key: string; handle: JobHandle }
@@ -43,7 +43,7 @@ export function reduce(before: RunState, event: RunEvent): RunState {
     case 'stage_reused':
       return withStage(event.stage, { state: 'done', startedAt: event.at, endedAt: event.at, outputs: event.outputs, figures: event.figures, identity: event.identity, reason: event.reason });
     case 'stage_done':
-      return { ...withStage(event.stage, { state: 'done', endedAt: event.at, outputs: event.outputs, figures: event.figures, job: undefined, reason: event.reason }), failure: undefined };
+      return { ...withStage(event.stage, { state: 'done', endedAt: event.at, outputs: event.outputs, figures: event.figures, job: undefined, reason: event.reason, ...(event.identity === undefined ? {} : { identity: event.identity }) }), failure: undefined };
     case 'stage_failed':
       return { ...withStage(event.stage, { state: 'failed', endedAt: event.at, reason: event.failure.message, job: undefined }), failure: event.failure };
     case 'job_placed':

@@ -1,7 +1,7 @@
 import type { ArtifactRef } from './artifact.js';
 import type { FailureView } from './failure.js';
 import { quorumOf, type Quorum } from './gate.js';
-import type { JobProgress, WatchHeartbeat } from './job.js';
+import type { JobHandle, JobProgress, WatchHeartbeat } from './job.js';
 import { isLive, openGates, type JobRecord, type RunState, type StageStatus } from './run-state.js';
 import { commandsFor } from './views.js';
 
@@ -141,6 +141,9 @@ export function statusOf(state: RunState, live: LiveView): RunStatusView {
   };
 }
 
+/** A handle as people may compare it: two jobs never have the same. */
+export const handleText = (handle: JobHandle): string => `${handle.kind}:${handle.hostId}:${handle.bootId}:${handle.pid}`;
+
 function jobView(job: JobRecord, live: LiveView): JobView {
   const beat = isLive(job) ? live.heartbeats.find((h) => h.handle.key === job.key) : undefined;
   const handle = job.handle ?? beat?.handle;
@@ -152,7 +155,7 @@ function jobView(job: JobRecord, live: LiveView): JobView {
     backend: job.backend,
     simulated: job.simulated,
     executor: job.executor,
-    handle: handle === undefined ? null : `${handle.kind}:${handle.hostId}:${handle.bootId}:${handle.pid}`,
+    handle: handle === undefined ? null : handleText(handle),
     state: job.state,
     observation: beat?.observation ?? 'ok',
     unknownSince: beat?.unknownSince ?? null,

@@ -42,7 +42,7 @@ export function attributesOf(state: RunState): AttributeView {
 }
 
 /** The commands that answer a gate, as a person would type them: with `ferry`, and with Temporal's own tool. */
-export function commandsFor(run: string, gate: Gate): { ferry: string; temporal: string } {
+export function commandsFor(run: string, gate: Pick<Gate, 'id' | 'kind' | 'roles'>): { ferry: string; temporal: string } {
   const id = shellQuote(run);
   if (gate.kind === 'approval') {
     const who = suggestedMember(gate.roles[0]);

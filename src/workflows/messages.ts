@@ -14,6 +14,4 @@ export const rejectSignal = defineSignal<[unknown?]>('reject');
 
 export const stateQuery = defineQuery<RunState>('state');
 
-/** Workflow types, by name: clients start them without loading their code. */
-export const RELEASE_MODEL = 'releaseModel';
-export const SWEEP_JOBS = 'sweepJobs';
+export { RELEASE_MODEL, SWEEP_JOBS } from '../domain/names.js';

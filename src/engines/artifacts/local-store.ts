@@ -136,13 +136,18 @@ export class LocalStore {
     const top = join(this.root, 'sha256');
     for (const prefix of await namesIn(top)) {
       for (const hex of await namesIn(join(top, prefix))) {
-        const meta = await readMeta(join(top, prefix, hex));
-        if (meta === undefined) continue;
-        const digest = `sha256:${hex}`;
-        refs.push({ kind: meta.kind, uri: uriOf(digest), digest, bytes: meta.bytes, ...(meta.annotations && { annotations: meta.annotations }) });
+        const ref = await this.find(`sha256:${hex}`);
+        if (ref !== undefined) refs.push(ref);
       }
     }
     return refs;
+  }
+
+  /** The reference of an artifact that the store has; whether its files are whole is for `open` and `verify` to say. */
+  async find(digest: string): Promise<ArtifactRef | undefined> {
+    const meta = await readMeta(artifactDir(this.root, digest));
+    if (meta === undefined) return undefined;
+    return { kind: meta.kind, uri: uriOf(digest), digest, bytes: meta.bytes, ...(meta.annotations && { annotations: meta.annotations }) };
   }
 
   /** Removes what interrupted calls left under `tmp`; returns how many entries. Younger ones may be in use. */

@@ -1,0 +1,11 @@
+// Bundles dist/workflows for the worker's sandbox, so that a worker starts without a bundler.
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode } from '@temporalio/worker';
+
+const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const quiet = Object.fromEntries(['trace', 'debug', 'info', 'log'].map((level) => [level, () => {}]));
+const logger = { ...quiet, warn: console.warn, error: console.error };
+const { code } = await bundleWorkflowCode({ workflowsPath: at('dist/workflows/index.js'), logger });
+await writeFile(at('dist/workflow-bundle.js'), code);
+console.error(`dist/workflow-bundle.js: ${Math.round(code.length / 1024)} KiB`);

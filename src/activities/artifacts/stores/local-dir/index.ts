@@ -1,0 +1,13 @@
+import { LocalStore } from '../../../../engines/artifacts/local-store.js';
+import type { ArtifactStore } from '../store.js';
+
+/** A directory, shared by everything that runs jobs and workers. */
+export function createLocalDirStore({ path }: { path: string }): ArtifactStore {
+  const store = new LocalStore(path);
+  return {
+    kind: 'local-dir',
+    add: (source, options) => store.add(source, options),
+    find: (digest) => store.find(digest),
+    verify: (digest) => store.verify(digest),
+  };
+}

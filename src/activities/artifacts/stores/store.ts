@@ -1,0 +1,11 @@
+import type { ArtifactRef, StoreKind } from '../../../domain/artifact.js';
+
+/** Where artifacts live: content-addressed and immutable. All methods throw StoreError. */
+export interface ArtifactStore {
+  readonly kind: StoreKind;
+  /** Takes in a copy of a file or directory; what is there already is not stored twice. */
+  add(path: string, options: { kind: string; annotations?: Record<string, string> }): Promise<ArtifactRef>;
+  find(digest: string): Promise<ArtifactRef | undefined>;
+  /** Reads everything and names each file that is wrong; an empty list means whole. */
+  verify(digest: string): Promise<string[]>;
+}

@@ -1,0 +1,66 @@
+import { Context } from '@temporalio/activity';
+import type { SecretSource } from '../../domain/site.js';
+import { WatchHeartbeat, type JobHandle, type JobIdentity, type JobOutcome, type JobRequest, type StopReason } from '../../domain/job.js';
+import { failure } from '../../temporal-failure.js';
+import { beating, executorFailure } from '../guards.js';
+import type { Executor } from './executors/executor.js';
+import { resolveSecrets } from './secrets.js';
+import { observeUntilEnd, outcomeOf } from './watch.js';
+
+export interface CancelRequest {
+  identity: JobIdentity;
+  executor: string;
+  reason: StopReason;
+  /** Default: the grace that the job was submitted with. */
+  graceMs?: number;
+}
+
+export interface JobActivities {
+  /** Starts a job unless its key is known already; either way the one handle of that key. */
+  submitJob(request: JobRequest): Promise<JobHandle>;
+  /** Waits until a job has ended. Whatever this activity is cancelled for, the job goes on. */
+  watchJob(request: { handle: JobHandle }): Promise<JobOutcome>;
+  /** Stops a job and returns when nothing of it is alive; a job that was never started is kept from starting. */
+  cancelJob(request: CancelRequest): Promise<{ outcome?: JobOutcome }>;
+}
+
+export interface JobDeps {
+  executors: ReadonlyMap<string, Executor>;
+  secrets: Record<string, SecretSource>;
+  env: NodeJS.ProcessEnv;
+  pollIntervalMs: number;
+}
+
+export function createJobActivities(deps: JobDeps): JobActivities {
+  const executorOf = (id: string): Executor => {
+    const executor = deps.executors.get(id);
+    if (executor === undefined) throw failure('unknown_executor', `this worker's site has no executor ${id}; it has ${[...deps.executors.keys()].join(', ')}`);
+    return executor;
+  };
+  return {
+    async submitJob(request) {
+      const executor = executorOf(request.executor);
+      const secrets = await resolveSecrets(request.env, deps.secrets, deps.env);
+      return await beating(() => executor.submit(executor.render(request), request, secrets)).catch(executorFailure);
+    },
+    async watchJob({ handle }) {
+      return await observeUntilEnd(executorOf(handle.executor), handle, carriedOver(), deps.pollIntervalMs);
+    },
+    async cancelJob({ identity, executor: id, reason, graceMs }) {
+      const executor = executorOf(id);
+      return await beating<{ outcome?: JobOutcome }>(async () => {
+        const handle = (await executor.find(identity)) ?? (await executor.forestall(identity, { reason, graceMs }));
+        if (handle === undefined) return {};
+        await executor.cancel(handle, { reason, graceMs });
+        const seen = await executor.observe(handle);
+        return seen.state === 'exited' || seen.state === 'lost' ? { outcome: await outcomeOf(executor, handle, seen) } : {};
+      }).catch(executorFailure);
+    },
+  };
+}
+
+/** What the watch before this one heartbeat last, if there was one: since when the scheduler is dark survives a worker. */
+function carriedOver(): WatchHeartbeat | undefined {
+  const parsed = WatchHeartbeat.safeParse(Context.current().info.heartbeatDetails);
+  return parsed.success ? parsed.data : undefined;
+}

@@ -1,0 +1,68 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
+import type { JobHandle, JobObservation, JobOutcome, WatchHeartbeat } from '../../domain/job.js';
+import type { ObserveMemory } from '../../engines/jobs/observe.js';
+import type { Executor } from './executors/executor.js';
+
+/** How much of a log the workflow gets to see. */
+const TAIL_LINES = 20;
+/** Often enough for a person to see progress, seldom enough for the server: the SDK throttles further. */
+const HEARTBEAT_EVERY_MS = 1000;
+
+/**
+ * Looks at a job until it has ended. An executor that can't be reached makes the observation unknown, never the job
+ * failed: this then goes on asking for as long as it takes.
+ */
+export async function observeUntilEnd(executor: Executor, handle: JobHandle, before: WatchHeartbeat | undefined, pollIntervalMs: number): Promise<JobOutcome> {
+  const { cancellationSignal } = Context.current();
+  const memory = {};
+  let unknownSince = before?.unknownSince;
+  let lastBeat = 0;
+  for (;;) {
+    const seen = await look(executor, handle, memory);
+    unknownSince = seen.observation === 'ok' ? undefined : (unknownSince ?? new Date().toISOString());
+    if (seen.observation === 'ok' && (seen.state === 'exited' || seen.state === 'lost')) return await outcomeOf(executor, handle, seen);
+    if (Date.now() - lastBeat >= HEARTBEAT_EVERY_MS) {
+      lastBeat = Date.now();
+      Context.current().heartbeat(beat(handle, seen, unknownSince));
+    }
+    // Rejects when the activity is cancelled (a deploy, continue-as-new): the watch ends there, the job does not.
+    await delay(pollIntervalMs, undefined, { signal: cancellationSignal });
+  }
+}
+
+async function look(executor: Executor, handle: JobHandle, memory: ObserveMemory): Promise<JobObservation> {
+  try {
+    return await executor.observe(handle, memory);
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    Context.current().log.warn('the executor could not be asked', { key: handle.key, executor: handle.executor, detail });
+    return { state: 'running', observation: 'unknown', detail: detail.slice(0, 500), starts: 0 };
+  }
+}
+
+const beat = (handle: JobHandle, seen: JobObservation, unknownSince: string | undefined): WatchHeartbeat => ({
+  handle,
+  observation: seen.observation,
+  ...(unknownSince === undefined ? {} : { unknownSince }),
+  starts: seen.starts,
+  ...(seen.progress === undefined ? {} : { progress: seen.progress }),
+  ...(seen.checkpoint === undefined ? {} : { checkpoint: seen.checkpoint }),
+  at: new Date().toISOString(),
+});
+
+/** How a job ended, with the end of its log. */
+export async function outcomeOf(executor: Executor, handle: JobHandle, seen: JobObservation): Promise<JobOutcome> {
+  const { lines, lineCount } = await executor.tail(handle, TAIL_LINES);
+  return {
+    state: seen.state === 'lost' ? 'lost' : 'exited',
+    exit: seen.exit,
+    starts: seen.starts,
+    progress: seen.progress,
+    checkpoint: seen.checkpoint,
+    resumedFrom: seen.resumedFrom,
+    passedOver: seen.passedOver,
+    lastLines: lines,
+    lineCount,
+  };
+}

@@ -1,0 +1,118 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy, type ConnectionLike } from '@temporalio/client';
+import { NativeConnection, Runtime, Worker, type NativeConnectionOptions, type WorkerOptions } from '@temporalio/worker';
+import type pino from 'pino';
+import { createArtifactActivities } from '../activities/artifacts/index.js';
+import { createStore } from '../activities/artifacts/stores/registry.js';
+import type { Executor } from '../activities/jobs/executors/executor.js';
+import { createExecutor } from '../activities/jobs/executors/registry.js';
+import { createJobActivities } from '../activities/jobs/index.js';
+import { createSweepActivities } from '../activities/jobs/sweep.js';
+import { createReleaseActivities } from '../activities/release/index.js';
+import { createSiteActivities } from '../activities/site/index.js';
+import { WORKFLOW_QUEUE, sweepScheduleId, sweepWorkflowId } from '../domain/ids.js';
+import type { Site } from '../domain/site.js';
+import { hostIdentity } from '../engines/jobs/process-identity.js';
+import { SWEEP_JOBS } from '../domain/names.js';
+import { temporalLogger } from './logger.js';
+import { queueOf, siteViewOf } from './site-view.js';
+
+export interface WorkerSettings {
+  connection: NativeConnectionOptions;
+  namespace: string;
+  /** The client's connection, for activities that ask the server. */
+  clientConnection: ConnectionLike;
+  home: string;
+  site: Site;
+  logger: pino.Logger;
+  env: NodeJS.ProcessEnv;
+}
+
+export interface RunningWorker {
+  taskQueues: string[];
+  /** Resolves when the worker has drained after `stop`; rejects when it broke. */
+  done: Promise<void>;
+  stop: () => void;
+}
+
+const BUNDLE = fileURLToPath(new URL('../../dist/workflow-bundle.js', import.meta.url));
+
+/** Watches are idle most of the time; with fewer slots they would keep submits and cancels waiting. */
+const MAX_JOB_ACTIVITIES = 2000;
+
+/** Heartbeats are held back by at most this long, so that a lost worker is noticed after its time-out and not later. */
+const HEARTBEAT_THROTTLE = '2 seconds';
+
+/** Where a job's environment starts: what programs need to run at all, and nothing that may be a secret of the worker's. */
+const INHERITED = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'SHELL', 'LD_LIBRARY_PATH', 'SYSTEMROOT'] as const;
+
+/** Builds every dependency, starts to poll and keeps the sweep's schedule. Refuses to start without the workflow bundle. */
+export async function startWorker(settings: WorkerSettings): Promise<RunningWorker> {
+  const { home, site, logger, env, namespace } = settings;
+  if (!existsSync(BUNDLE)) throw new Error('the workflow bundle dist/workflow-bundle.js is missing; build it with npm run build');
+  Runtime.install({ logger: temporalLogger(logger), shutdownSignals: [] });
+
+  const { hostId } = hostIdentity();
+  const siteView = siteViewOf(site, hostId);
+  const storeRoot = site.store.path ?? join(home, 'store');
+  const store = createStore(site.store, storeRoot);
+  const client = new Client({ connection: settings.clientConnection, namespace });
+  const executors = executorsByQueue(settings, storeRoot, hostId);
+
+  const connection = await NativeConnection.connect(settings.connection);
+  const common: Partial<WorkerOptions> & Pick<WorkerOptions, 'connection' | 'namespace'> = {
+    connection,
+    namespace,
+    maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+    defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+  };
+  const workers = [
+    await Worker.create({
+      ...common,
+      taskQueue: WORKFLOW_QUEUE,
+      workflowBundle: { codePath: BUNDLE },
+      activities: { ...createSiteActivities({ siteView }), ...createArtifactActivities({ store }), ...createReleaseActivities({ store, siteView, client }) },
+    }),
+  ];
+  for (const [queue, here] of executors) {
+    const activities = { ...createJobActivities({ executors: here, secrets: site.secrets, env, pollIntervalMs: site.limits.pollInterval }), ...createSweepActivities({ executors: here, client }) };
+    workers.push(await Worker.create({ ...common, taskQueue: queue, activities, maxConcurrentActivityTaskExecutions: MAX_JOB_ACTIVITIES }));
+    await keepSweeping(client, queue, site.limits.sweepInterval);
+  }
+  const stop = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  const done = Promise.all(workers.map((worker) => worker.run().finally(stop))).then(() => connection.close());
+  return { taskQueues: [WORKFLOW_QUEUE, ...executors.keys()], done, stop };
+}
+
+function executorsByQueue({ site, home, env }: WorkerSettings, storeRoot: string, hostId: string): Map<string, Map<string, Executor>> {
+  const byQueue = new Map<string, Map<string, Executor>>();
+  for (const [id, config] of Object.entries(site.executors)) {
+    const queue = queueOf(id, config, hostId);
+    const inherited = Object.fromEntries(INHERITED.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+    const executor = createExecutor(config.kind, { executorId: id, jobsRoot: config.jobsRoot ?? join(home, 'jobs'), storeRoot, env: { ...inherited, ...config.env } });
+    const here = byQueue.get(queue) ?? new Map<string, Executor>();
+    byQueue.set(queue, here.set(id, executor));
+  }
+  return byQueue;
+}
+
+/** One schedule a queue, whichever of its workers comes first; the interval of the worker that came last stands. */
+async function keepSweeping(client: Client, queue: string, everyMs: number): Promise<void> {
+  const spec = { intervals: [{ every: everyMs }] };
+  const scheduleId = sweepScheduleId(queue);
+  try {
+    await client.schedule.create({
+      scheduleId,
+      spec,
+      policies: { overlap: ScheduleOverlapPolicy.SKIP },
+      action: { type: 'startWorkflow', workflowType: SWEEP_JOBS, workflowId: sweepWorkflowId(queue), taskQueue: WORKFLOW_QUEUE, args: [{ queues: [queue], dryRun: false, listOnly: false }] },
+    });
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    await client.schedule.getHandle(scheduleId).update((found) => ({ ...found, spec }));
+  }
+}

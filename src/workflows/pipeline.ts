@@ -1,0 +1,172 @@
+import { CancellationScope, allHandlersFinished, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { FRESH_LADDER } from '../domain/attempts.js';
+import { digestOf } from '../domain/canonical.js';
+import type { FailureView, StopCode } from '../domain/failure.js';
+import { FAILURES, STOPS } from '../domain/failure.js';
+import { repairGateId } from '../domain/ids.js';
+import type { RunInput } from '../domain/run-input.js';
+import { initialState, isLive, openGates, stageOf, upgradeState, type RunState } from '../domain/run-state.js';
+import { RunSpec } from '../domain/spec.js';
+import { failure } from '../temporal-failure.js';
+import { cancelJobOn } from './activity-options.js';
+import { listen } from './inbox.js';
+import { repair } from './repair.js';
+import { RunContext } from './run-context.js';
+import { identityOf } from './run-job.js';
+import { troubleOf } from './stage-trouble.js';
+
+/** A stage of a pipeline: what it reads and makes by name, and what it does. */
+export interface StageDefinition {
+  consumes: readonly string[];
+  produces: readonly string[];
+  /** The gates that it opens by itself, beside its repair gate. */
+  gates?: readonly string[];
+  /** Why the stage is not taken at all, decided before it starts; undefined: it is. */
+  skip?: (ctx: RunContext) => string | undefined;
+  /** Takes over what an earlier run made; true when the stage is done with that. */
+  reuse?: (ctx: RunContext) => boolean;
+  /** Re-entrant: called anew after continue-as-new and after each repair, with the state of the interrupted call. */
+  run: (ctx: RunContext, shape: PipelineShape) => Promise<void>;
+}
+
+/** Stages in the order in which they are taken. */
+export type PipelineDefinition = Readonly<Record<string, StageDefinition>>;
+
+/** What gates and messages need to know of a pipeline. */
+export interface PipelineShape {
+  gateIds: readonly string[];
+  inputsOf: (stage: string) => readonly string[];
+  /** The stages that a run can be sent back to from a stage: those before it that were taken, and itself. */
+  backTo: (ctx: RunContext, stage: string) => string[];
+  sendBack: (ctx: RunContext, to: string, by: string, reason: string) => void;
+}
+
+/** What a completed run returns; a failed one carries the state as its failure's first detail. */
+export interface RunResult {
+  state: RunState;
+}
+
+function shapeOf(definition: PipelineDefinition): PipelineShape {
+  const order = Object.keys(definition);
+  return {
+    gateIds: [...Object.values(definition).flatMap((stage) => stage.gates ?? []), ...order.map(repairGateId)],
+    inputsOf: (stage) => definition[stage]?.consumes ?? [],
+    backTo: (ctx, stage) => order.slice(0, order.indexOf(stage) + 1).filter((name) => stageOf(ctx.state, name).state !== 'skipped'),
+    sendBack: (ctx, to, by, reason) => {
+      const redone = order.slice(order.indexOf(to)).flatMap((name) => definition[name]?.produces ?? []);
+      ctx.emit({ type: 'sent_back', to, by, reason, dropInputs: redone });
+    },
+  };
+}
+
+/**
+ * Runs a pipeline to its end: the body of every pipeline workflow. Handlers are set before the first await. A stage that
+ * fails for good opens its repair gate and is taken again; only people and deadlines end a run early.
+ */
+export async function runPipeline(definition: PipelineDefinition, input: RunInput): Promise<RunResult> {
+  const ctx = openRun(definition, input);
+  const shape = shapeOf(definition);
+  listen(ctx, shape);
+  try {
+    for (let stage = nextStage(ctx); stage !== undefined; stage = nextStage(ctx)) await takeStage(ctx, definition, shape, stage);
+    ctx.emit({ type: 'ended', status: 'completed' });
+  } catch (error) {
+    await closeRun(ctx, error);
+  }
+  ctx.show();
+  await condition(allHandlersFinished);
+  return { state: ctx.state };
+}
+
+function openRun(definition: PipelineDefinition, input: RunInput): RunContext {
+  const info = workflowInfo();
+  const parsed = RunSpec.safeParse(input.spec);
+  // A ZodError that leaves a workflow is no failure to Temporal: the task would be tried again for ever.
+  if (!parsed.success) throw failure('spec_invalid', `the spec of this run is not valid: ${parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).slice(0, 5).join('; ')}`);
+  if (input.carried !== undefined) {
+    if (info.continuedFromExecutionRunId === undefined) throw failure('state_forged', 'a run starts without a state; only continue-as-new carries one');
+    return new RunContext(input, parsed.data, upgradeState(input.carried));
+  }
+  const spec = parsed.data;
+  const state = initialState({
+    run: info.workflowId,
+    runUid: input.runUid,
+    model: spec.model,
+    version: spec.version,
+    specDigest: digestOf(input.spec),
+    requestedBy: spec.author ?? input.requestedBy,
+    startedAt: new Date().toISOString(),
+    order: Object.keys(definition),
+    resumedFrom: input.resume === undefined ? undefined : { run: input.resume.run, runUid: input.resume.runUid, from: input.resume.from },
+  });
+  return new RunContext(input, spec, { ...state, inputs: input.inputs ?? {} });
+}
+
+const nextStage = (ctx: RunContext): string | undefined => ctx.state.order.find((name) => !['done', 'skipped'].includes(stageOf(ctx.state, name).state));
+
+async function takeStage(ctx: RunContext, definition: PipelineDefinition, shape: PipelineShape, name: string): Promise<void> {
+  const stage = definition[name];
+  if (stage === undefined) throw failure('spec_invalid', `this worker's pipeline has no stage ${name}`);
+  if (stageOf(ctx.state, name).state === 'pending') {
+    const reason = stage.skip?.(ctx);
+    if (reason !== undefined) return ctx.emit({ type: 'stage_skipped', stage: name, reason });
+    if (stage.reuse?.(ctx) === true) return;
+  }
+  const gate = ctx.state.gates[repairGateId(name)];
+  // After continue-as-new at a repair gate the stage's body must not run again before somebody has answered.
+  if (stageOf(ctx.state, name).state === 'waiting' && gate?.stage === name && gate.round === ctx.state.round && ctx.state.failure !== undefined && isCurrent(ctx, gate.id, name))
+    return await repair(ctx, shape, name, ctx.state.failure);
+  try {
+    await stage.run(ctx, shape);
+  } catch (error) {
+    const trouble = isCancellation(error) ? undefined : troubleOf(error);
+    if (trouble === undefined) throw error;
+    await repair(ctx, shape, name, trouble);
+  }
+}
+
+/** Whether the stage waits at this gate rather than at one of its own. */
+const isCurrent = (ctx: RunContext, gate: string, stage: string): boolean => {
+  const open = openGates(ctx.state).filter((g) => g.stage === stage);
+  return open.length === 0 || open.some((g) => g.id === gate);
+};
+
+const STATUS_OF_STOP: Partial<Record<StopCode, 'rejected'>> = { rejected: 'rejected' };
+
+/** The end of a run that did not complete: no job of it stays alive, and its state goes with the failure. */
+async function closeRun(ctx: RunContext, error: unknown): Promise<never> {
+  if (isCancellation(error)) {
+    await CancellationScope.nonCancellable(async () => {
+      await endJobs(ctx);
+      ctx.emit({ type: 'ended', status: 'cancelled' });
+      ctx.show();
+      await condition(allHandlersFinished);
+    });
+    throw error;
+  }
+  const { type, message } = error as { type?: string; message?: string };
+  // Anything else is a mistake in the code (or continue-as-new on its way out): the task fails and a deploy mends it.
+  if (type === undefined || !(type in STOPS || type in FAILURES) || message === undefined) throw error;
+  const stop = type as StopCode;
+  const view: FailureView = ctx.state.failure ?? { kind: stop, message, owner: 'requester', nextAction: 'stop' };
+  await CancellationScope.nonCancellable(async () => {
+    await endJobs(ctx);
+    const stage = nextStage(ctx);
+    if (stage !== undefined) ctx.emit({ type: 'stage_failed', stage, failure: { ...view, message } });
+    ctx.emit({ type: 'ended', status: STATUS_OF_STOP[stop] ?? 'failed', stop, failure: view });
+    ctx.show();
+    await condition(allHandlersFinished);
+  });
+  throw failure(stop, message, [ctx.state]);
+}
+
+/** Stops what still runs and waits until it is gone; a job that was only placed is kept from ever starting. */
+async function endJobs(ctx: RunContext): Promise<void> {
+  await Promise.all(
+    ctx.state.jobs.filter(isLive).map(async (job) => {
+      const ladder = stageOf(ctx.state, job.stage).ladder;
+      const { outcome } = await cancelJobOn(job.queue).cancelJob({ identity: identityOf(ctx, job), executor: job.executor, reason: 'cancelled' });
+      ctx.emit({ type: 'job_ended', key: job.key, state: 'cancelled', outcome, ladder: ladder ?? FRESH_LADDER, reason: 'the run ended' });
+    }),
+  );
+}

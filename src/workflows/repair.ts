@@ -1,0 +1,82 @@
+import type { FailureView } from '../domain/failure.js';
+import type { GateOutcome, GateRole } from '../domain/gate.js';
+import { repairGateId } from '../domain/ids.js';
+import { declaredParameters, resolveParameter } from '../domain/overrides.js';
+import { stageOf } from '../domain/run-state.js';
+import { failure as fail } from '../temporal-failure.js';
+import { readSite, verifyArtifacts } from './activity-options.js';
+import { askGate } from './gate.js';
+import type { PipelineShape } from './pipeline.js';
+import type { RunContext } from './run-context.js';
+
+/** Anyone who can reach the server may repair a run unless the site names its operators: repairing is not approving. */
+const OPERATOR = 'operator';
+
+/**
+ * The gate that opens when a stage has no automatic choice left. Afterwards the stage is ready to be taken up again,
+ * the run has been sent back, or this throws because a person (or the deadline) stopped the run.
+ */
+export async function repair(ctx: RunContext, shape: PipelineShape, stage: string, failure: FailureView): Promise<void> {
+  const id = repairGateId(stage);
+  const outcome = await askGate(
+    ctx,
+    id,
+    stage,
+    async () => {
+      const site = await readSite();
+      const role: GateRole = { role: OPERATOR, quorum: 1, ...(site.operators === undefined ? {} : { members: site.operators }) };
+      const stages = shape.backTo(ctx, stage);
+      return {
+        id,
+        kind: 'repair' as const,
+        stage,
+        question: `The stage ${stage} has no automatic choice left. How should it go on?`,
+        choices: [
+          { id: 'retry', label: 'try again as it is' },
+          ...(declaredParameters(ctx.spec).length > 0 ? [{ id: 'change', label: 'try again with changed parameters', needs: 'set' as const }] : []),
+          ...(shape.inputsOf(stage).length > 0 ? [{ id: 'replace_input', label: 'try again with another input', needs: 'input' as const }] : []),
+          ...(stages.length > 0 ? [{ id: 'send_back', label: 'redo from an earlier stage', needs: 'to' as const }] : []),
+          { id: 'stop', label: 'stop the run' },
+        ],
+        roles: [role],
+        excluded: [],
+        identity: 'asserted' as const,
+        deadlineMs: ctx.spec.repair.deadline,
+        onExpiry: 'stop' as const,
+        digests: {},
+        evidence: [`${failure.kind}: ${failure.message}`, `owner: ${failure.owner}`, `attempts in this round: ${stageOf(ctx.state, stage).attempts}`],
+        stages,
+      };
+    },
+    failure,
+  );
+  await apply(ctx, shape, stage, outcome, failure);
+}
+
+async function apply(ctx: RunContext, shape: PipelineShape, stage: string, outcome: GateOutcome, failure: FailureView): Promise<void> {
+  const by = outcome.by.join(', ') || 'the deadline';
+  switch (outcome.verdict) {
+    case 'send_back':
+      shape.sendBack(ctx, outcome.to ?? stage, by, outcome.reason);
+      return;
+    case 'stop':
+      throw fail(outcome.by.length === 0 ? 'expired' : 'stopped', `the run was stopped at ${stage} by ${by}: ${outcome.reason}; the failure was ${failure.message}`);
+    case 'replace_input': {
+      const given = outcome.input;
+      if (given === undefined) throw new RangeError('replace_input without an input');
+      const { found, missing } = await ctx.wait(`replace:${stage}:${given.artifact}`, () => verifyArtifacts({ digests: [given.artifact] }));
+      const ref = found[0];
+      if (ref === undefined) {
+        ctx.emit({ type: 'repaired', stage, by, text: `wanted ${given.name} replaced by ${given.artifact}, which the store does not have: ${missing.join('; ')}` });
+        return;
+      }
+      ctx.emit({ type: 'repaired', stage, by, text: `${given.name} replaced by ${given.artifact}: ${outcome.reason}`, input: { name: given.name, ref } });
+      return;
+    }
+    default: {
+      const set = Object.fromEntries(Object.entries(outcome.set ?? {}).map(([name, value]) => [resolveParameter(ctx.spec, stage, name) ?? name, value]));
+      const names = Object.keys(set);
+      ctx.emit({ type: 'repaired', stage, by, text: `${outcome.verdict}${names.length > 0 ? ` with ${names.join(', ')}` : ''}: ${outcome.reason}`, set });
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import type { ArtifactRef } from '../../domain/artifact.js';
+import { differences, identityOf } from '../../domain/identity.js';
+import { stageOf } from '../../domain/run-state.js';
+import { beginsAfter, ladderOf } from '../../domain/spec.js';
+import { STAGE_WIRING, isBefore, type JobStageName, type StageName } from '../../domain/stage.js';
+import type { StageDefinition } from '../pipeline.js';
+import type { RunContext } from '../run-context.js';
+import { runJob } from '../run-job.js';
+
+const inputsOf = (ctx: RunContext, stage: JobStageName): Record<string, ArtifactRef> => ctx.inputsFor(STAGE_WIRING[stage].consumes);
+
+/** Why a stage of `releaseModel` is not taken: the spec leaves it out, or an input stands in for what it would make. */
+export function skipReason(ctx: RunContext, stage: StageName): string | undefined {
+  const begin = beginsAfter(ctx.spec);
+  if (begin !== undefined && stage !== 'preflight' && !isBefore(begin.stage, stage)) return `the run begins after ${begin.stage}: its input ${begin.input} is given`;
+  return ctx.spec.stages[stage] === undefined ? 'the spec leaves it out' : undefined;
+}
+
+/** Takes over what an earlier run made when nothing that it depends on differs; otherwise notes what differs. */
+function reuse(ctx: RunContext, stage: JobStageName): boolean {
+  const earlier = ctx.input.resume;
+  // In a later round a person has asked for the stage to be done again.
+  if (earlier === undefined || ctx.state.round > 1 || !isBefore(stage, earlier.from as StageName)) return false;
+  const identity = identityOf(ctx.spec, ctx.state.overrides, stage, inputsOf(ctx, stage), ctx.input.code);
+  const made = earlier.stages[stage];
+  if (made === undefined) {
+    ctx.emit({ type: 'noted', stage, text: `not reused: ${earlier.run} had not finished it` });
+    return false;
+  }
+  const different = differences(identity, made.identity);
+  if (different.length > 0) {
+    ctx.emit({ type: 'noted', stage, text: `not reused from ${earlier.run}: ${different.join(', ')} differ${different.length === 1 ? 's' : ''}` });
+    return false;
+  }
+  ctx.emit({ type: 'stage_reused', stage, outputs: made.outputs, figures: made.figures, identity, reason: `reused from ${earlier.run}: same command, parameters, inputs and code` });
+  return true;
+}
+
+/** A stage whose body is a job that the spec describes. */
+export function jobStage(stage: JobStageName): StageDefinition {
+  const wiring = STAGE_WIRING[stage];
+  return {
+    consumes: wiring.consumes,
+    produces: Object.keys(wiring.produces),
+    skip: (ctx) => skipReason(ctx, stage),
+    reuse: (ctx) => reuse(ctx, stage),
+    run: async (ctx) => {
+      const inputs = inputsOf(ctx, stage);
+      if (stageOf(ctx.state, stage).state === 'pending') ctx.emit({ type: 'stage_started', stage, identity: identityOf(ctx.spec, ctx.state.overrides, stage, inputs, ctx.input.code) });
+      const outputs = Object.fromEntries(Object.entries(wiring.produces).map(([name, kind]) => [name, { kind }]));
+      const outcome = await runJob(ctx, { stage, ladder: ladderOf(ctx.spec, stage), inputs, outputs });
+      const { step, metrics } = outcome.progress ?? {};
+      const figures = { ...(step === undefined ? {} : { step }), ...metrics };
+      ctx.emit({ type: 'stage_done', stage, outputs: outcome.exit?.outputs ?? {}, figures, identity: identityOf(ctx.spec, ctx.state.overrides, stage, inputs, ctx.input.code) });
+    },
+  };
+}

@@ -1,0 +1,3 @@
+import { jobStage } from './job-stage.js';
+
+export const label = jobStage('label');

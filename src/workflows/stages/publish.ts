@@ -1,0 +1,28 @@
+import { workflowInfo } from '@temporalio/workflow';
+import { APPROVAL_GATE_ID } from '../../domain/ids.js';
+import { stageOf } from '../../domain/run-state.js';
+import { STAGE_WIRING } from '../../domain/stage.js';
+import { publishRelease } from '../activity-options.js';
+import type { StageDefinition } from '../pipeline.js';
+import { StageTrouble } from '../stage-trouble.js';
+import { skipReason } from './job-stage.js';
+
+/** Publishes what was approved. The activity believes nothing of what it is given here: it looks the approvals up itself. */
+export const publish: StageDefinition = {
+  consumes: STAGE_WIRING.publish.consumes,
+  produces: Object.keys(STAGE_WIRING.publish.produces),
+  skip: (ctx) => skipReason(ctx, 'publish'),
+  run: async (ctx) => {
+    if (stageOf(ctx.state, 'publish').state === 'pending') ctx.emit({ type: 'stage_started', stage: 'publish' });
+    const { model, ...evidence } = ctx.inputsFor(STAGE_WIRING.publish.consumes);
+    const gate = ctx.state.gates[APPROVAL_GATE_ID];
+    if (model === undefined || gate === undefined)
+      throw new StageTrouble({ kind: 'approval_unproved', message: 'nothing was approved, so nothing is published', owner: 'requester', nextAction: 'ask_human' });
+    const { run, runUid, version, requestedBy } = ctx.state;
+    const { release, ref } = await ctx.wait(`publish:${ctx.state.round}:${stageOf(ctx.state, 'publish').attempts}`, () =>
+      publishRelease({ run, runUid, executionRunId: workflowInfo().runId, name: ctx.state.model, version, requestedBy, roles: ctx.spec.stages.approve?.roles ?? [], gate, model, evidence }),
+    );
+    ctx.emit({ type: 'released', ref, digest: release.digest });
+    ctx.emit({ type: 'stage_done', stage: 'publish', outputs: { release }, figures: { bytes: model.bytes } });
+  },
+};

@@ -1,0 +1,3 @@
+import { jobStage } from './job-stage.js';
+
+export const rollOut = jobStage('rollOut');
