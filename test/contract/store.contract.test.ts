@@ -63,6 +63,7 @@ describe.each(StoreKind.options)('%s: store contract', (kind) => {
     expect(ArtifactRef.parse(ref)).toEqual({ kind: 'checkpoint', uri: `store://local-dir/${ref.digest}`, digest: ref.digest, bytes: 8, annotations: { step: '5' } });
     expect(existsSync(source)).toBe(false);
     expect(readFileSync(join(await store.open(ref), 'weights/2.bin'), 'utf8')).toBe('two');
+    mkdirSync(join(root, 'sha256/zz/lost+found'), { recursive: true });
     expect(await store.list()).toEqual([ref]);
     expect(await store.has(ref.digest)).toBe(true);
   });

@@ -136,7 +136,8 @@ export class LocalStore {
     const top = join(this.root, 'sha256');
     for (const prefix of await namesIn(top)) {
       for (const hex of await namesIn(join(top, prefix))) {
-        const ref = await this.find(`sha256:${hex}`);
+        // A file manager or a backup may have left something of its own here.
+        const ref = DIGEST.test(`sha256:${hex}`) ? await this.find(`sha256:${hex}`) : undefined;
         if (ref !== undefined) refs.push(ref);
       }
     }
