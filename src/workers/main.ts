@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy, type ConnectionLike } from '@temporalio/client';
+import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker, type NativeConnectionOptions, type WorkerOptions } from '@temporalio/worker';
 import type pino from 'pino';
 import { createArtifactActivities } from '../activities/artifacts/index.js';
@@ -22,12 +22,13 @@ import { queueOf, siteViewOf } from './site-view.js';
 export interface WorkerSettings {
   connection: NativeConnectionOptions;
   namespace: string;
-  /** The client's connection, for activities that ask the server. */
-  clientConnection: ConnectionLike;
+  /** For activities that ask the server, and for the sweep's schedule. */
+  client: Client;
   home: string;
+  /** With absolute paths. */
   site: Site;
   logger: pino.Logger;
-  env: NodeJS.ProcessEnv;
+  env: Readonly<Record<string, string | undefined>>;
 }
 
 export interface RunningWorker {
@@ -50,7 +51,7 @@ const INHERITED = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'SH
 
 /** Builds every dependency, starts to poll and keeps the sweep's schedule. Refuses to start without the workflow bundle. */
 export async function startWorker(settings: WorkerSettings): Promise<RunningWorker> {
-  const { home, site, logger, env, namespace } = settings;
+  const { home, site, logger, env, namespace, client } = settings;
   if (!existsSync(BUNDLE)) throw new Error('the workflow bundle dist/workflow-bundle.js is missing; build it with npm run build');
   Runtime.install({ logger: temporalLogger(logger), shutdownSignals: [] });
 
@@ -58,7 +59,6 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
   const siteView = siteViewOf(site, hostId);
   const storeRoot = site.store.path ?? join(home, 'store');
   const store = createStore(site.store, storeRoot);
-  const client = new Client({ connection: settings.clientConnection, namespace });
   const executors = executorsByQueue(settings, storeRoot, hostId);
 
   const connection = await NativeConnection.connect(settings.connection);

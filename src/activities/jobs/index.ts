@@ -27,7 +27,7 @@ export interface JobActivities {
 export interface JobDeps {
   executors: ReadonlyMap<string, Executor>;
   secrets: Record<string, SecretSource>;
-  env: NodeJS.ProcessEnv;
+  env: Readonly<Record<string, string | undefined>>;
   pollIntervalMs: number;
 }
 

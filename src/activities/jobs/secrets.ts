@@ -7,7 +7,7 @@ import { failure } from '../../temporal-failure.js';
  * The secret values that a job asks for by name, read at submit. They go to the job through its environment alone:
  * never into a file, a log, a history or an error, so the errors here name the secret and not what was found.
  */
-export async function resolveSecrets(env: JobRequest['env'], known: Record<string, SecretSource>, workerEnv: NodeJS.ProcessEnv): Promise<Record<string, string>> {
+export async function resolveSecrets(env: JobRequest['env'], known: Record<string, SecretSource>, workerEnv: Readonly<Record<string, string | undefined>>): Promise<Record<string, string>> {
   const secrets: Record<string, string> = {};
   for (const [variable, value] of Object.entries(env)) {
     if (typeof value === 'string') continue;
