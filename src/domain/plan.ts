@@ -1,6 +1,6 @@
 import type { GateRole } from './gate.js';
-import type { Problem } from './problems.js';
-import { nearest } from './problems.js';
+import { APPROVAL_GATE_ID } from './ids.js';
+import { nearest, type Problem } from './problems.js';
 import type { Site } from './site.js';
 import { rolesOf, type SiteView } from './site-view.js';
 import { beginsAfter, ladderOf, type RunSpec } from './spec.js';
@@ -77,11 +77,10 @@ export function planOf(spec: RunSpec, site: PlanSite | undefined, requestedBy: s
   });
   const approve = skipReasonOf(spec, 'approve') === undefined ? spec.stages.approve : undefined;
   const author = spec.author ?? requestedBy;
-  const roles = approve === undefined ? [] : site === undefined ? approve.roles : rolesOf(site, approve.roles);
+  const roles: GateRole[] = approve === undefined ? [] : site === undefined ? approve.roles : rolesOf(site, approve.roles);
   const approvals = roles.map((role): PlannedApproval => {
-    const members = 'members' in role && Array.isArray(role.members) ? (role.members as string[]) : null;
-    const allowed = site?.approval.excludeAuthor === true ? members?.filter((name) => name !== author) : members;
-    return { gate: 'approve', role: role.role, quorum: role.quorum, members: allowed ?? null, identity: 'asserted', deadlineMs: approve?.deadline ?? 0, onExpiry: approve?.onExpiry ?? 'reject' };
+    const members = site?.approval.excludeAuthor === true ? role.members?.filter((name) => name !== author) : role.members;
+    return { gate: APPROVAL_GATE_ID, role: role.role, quorum: role.quorum, members: members ?? null, identity: 'asserted', deadlineMs: approve?.deadline ?? 0, onExpiry: approve?.onExpiry ?? 'reject' };
   });
   return { stages, approvals, problems: site === undefined ? [] : [...siteProblems(spec, site), ...quorumProblems(approvals)] };
 }

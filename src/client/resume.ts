@@ -1,0 +1,137 @@
+import type { Client } from '@temporalio/client';
+import { randomUUID } from 'node:crypto';
+import { declaredParameters, resolveParameter, withParameters } from '../domain/overrides.js';
+import { skipReasonOf } from '../domain/plan.js';
+import { nearest } from '../domain/problems.js';
+import type { RunInput, TakenOver } from '../domain/run-input.js';
+import type { RunState } from '../domain/run-state.js';
+import { RunSpec, type RunSpecInput } from '../domain/spec.js';
+import { PRODUCERS, STAGE_NAMES, isBefore, type StageName } from '../domain/stage.js';
+import { readRun } from './describe.js';
+import { ClientError, EXIT_UNREACHABLE, EXIT_USAGE } from './errors.js';
+import { startInputOf } from './run-record.js';
+import { checkNames, launch, type StartedRun } from './start.js';
+
+/** A worker may have to replay a run before it answers for it. */
+const STATE_TIMEOUT_MS = 10_000;
+
+/** Ids that are tried before somebody has to choose one. */
+const MAX_RESUMES = 1000;
+
+export interface ResumeInput {
+  client: Client;
+  /** The earlier run. */
+  run: string;
+  /** The first stage that is done anew. */
+  from: string;
+  /** Parameters by full or bare name. */
+  set?: Record<string, unknown>;
+  /** Default: `<RUN>-r1`, or the next number that is free. */
+  id?: string;
+  requestedBy: string;
+  ui?: string | null;
+}
+
+export interface ResumedRun extends StartedRun {
+  resumedFrom: { run: string; runUid: string; from: string };
+  /** The stages whose outputs are offered; the run itself says of each whether it took them and why. */
+  offered: string[];
+  /** What the earlier run is doing: two runs of one release may be alive at once. */
+  earlierState: RunState['status'];
+}
+
+/**
+ * Starts a linked run that takes over what an earlier one made before a stage. Approvals are not taken over.
+ * @throws ClientError `run_unknown`, `unknown_stage`, `unknown_parameter`, `not_a_run`, `run_exists` (exit 2), `no_worker`
+ * (exit 4) when the state of the earlier run cannot be read.
+ */
+export async function resumeRun({ client, run, from, set = {}, id, requestedBy, ui }: ResumeInput): Promise<ResumedRun> {
+  checkNames(id ?? run, requestedBy);
+  const { state, description } = await readRun({ client, run, timeoutMs: STATE_TIMEOUT_MS });
+  if (state === undefined)
+    throw new ClientError({ code: 'no_worker', message: `The state of ${run} cannot be read: it left none with its end, and no worker answers for it`, hint: 'Start a worker with: ferry worker, then repeat the command; nothing was started', exitCode: EXIT_UNREACHABLE });
+  const earlier = await startInputOf(client, run, description.runId);
+  const spec = RunSpec.safeParse(earlier?.spec).data;
+  if (earlier === undefined || spec === undefined)
+    throw new ClientError({ code: 'not_a_run', message: `${run} was not started with a run spec that this version understands`, hint: 'Start a new run with: ferry start SPEC', exitCode: EXIT_USAGE });
+
+  const stage = stageToBeginWith(spec, from);
+  const changes = { ...state.overrides, ...parametersOf(spec, stage, set) };
+  const resume = takenOver(state, stage);
+  const input: RunInput = {
+    v: 1,
+    runUid: randomUUID(),
+    spec: withParameters<RunSpecInput>(earlier.spec, changes),
+    requestedBy,
+    ...(earlier.code === undefined ? {} : { code: earlier.code }),
+    inputs: keptInputs(state, spec, stage),
+    resume,
+  };
+  const started = id === undefined ? await launchNext({ client, base: baseOf(state), input, ui }) : await launch({ client, run: id, input, ui });
+  return { ...started, resumedFrom: { run: resume.run, runUid: resume.runUid, from: stage }, offered: Object.keys(resume.stages), earlierState: state.status };
+}
+
+/** A resumed run that is resumed again goes on counting instead of growing a second end. */
+const baseOf = ({ run, resumedFrom }: RunState): string => (resumedFrom === undefined ? run : run.replace(/-r\d+$/, '')).slice(0, 94);
+
+async function launchNext({ client, base, input, ui }: { client: Client; base: string; input: RunInput; ui?: string | null }): Promise<StartedRun> {
+  for (let n = 1; n <= MAX_RESUMES; n += 1) {
+    try {
+      const started = await launch({ client, run: `${base}-r${n}`, input, ui });
+      // The same answer means an earlier resume of the same: whoever asks without an id wants another one.
+      if (started.runUid === input.runUid) return started;
+    } catch (error) {
+      if (!(error instanceof ClientError) || error.code !== 'run_exists') throw error;
+    }
+  }
+  throw new ClientError({ code: 'run_exists', message: `${base} was resumed ${MAX_RESUMES} times; no number is free`, hint: 'Choose an id with --id', exitCode: EXIT_USAGE });
+}
+
+function stageToBeginWith(spec: RunSpec, from: string): StageName {
+  const taken = STAGE_NAMES.filter((name) => skipReasonOf(spec, name) === undefined);
+  const stage = taken.find((name) => name === from);
+  if (stage !== undefined) return stage;
+  const meant = nearest(from, taken);
+  throw new ClientError({
+    code: 'unknown_stage',
+    message: `The run takes no stage ${JSON.stringify(from.slice(0, 100))}; it takes ${taken.join(', ')}`,
+    hint: meant === undefined ? 'Name one of these with --from' : `Did you mean --from ${meant}?`,
+    exitCode: EXIT_USAGE,
+  });
+}
+
+/** Parameters by their full names. @throws ClientError `unknown_parameter` for one that the spec does not declare. */
+function parametersOf(spec: RunSpec, stage: string, set: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(set).map(([name, value]) => {
+      const path = resolveParameter(spec, stage, name);
+      if (path !== undefined) return [path, value];
+      const declared = declaredParameters(spec);
+      const meant = nearest(name, declared.flatMap((full) => [full, full.split('.').at(-1) ?? full]));
+      throw new ClientError({
+        code: 'unknown_parameter',
+        message: `The spec declares no parameter ${JSON.stringify(name.slice(0, 100))} for ${stage}; it declares ${declared.join(', ') || 'none'}`,
+        hint: meant === undefined ? 'Only a declared parameter can be changed; start a new run with another spec: ferry start SPEC' : `Did you mean --set ${meant}=…?`,
+        exitCode: EXIT_USAGE,
+      });
+    }),
+  );
+}
+
+function takenOver(state: RunState, from: StageName): TakenOver {
+  const stages: TakenOver['stages'] = {};
+  for (const name of STAGE_NAMES.filter((n) => isBefore(n, from))) {
+    const stage = state.stages[name];
+    if (stage?.state === 'done' && stage.identity !== undefined) stages[name] = { outputs: stage.outputs, figures: stage.figures, identity: stage.identity };
+  }
+  return { run: state.run, runUid: state.runUid, from, stages };
+}
+
+/** What people gave the earlier run, but for what is made anew from here on: that would hide the new product. */
+function keptInputs(state: RunState, spec: RunSpec, from: StageName): RunInput['inputs'] {
+  const kept = Object.entries(state.inputs).filter(([name]) => {
+    const producer = PRODUCERS.get(name);
+    return Object.hasOwn(spec.inputs, name) || (producer !== undefined && isBefore(producer, from));
+  });
+  return Object.fromEntries(kept);
+}

@@ -1,0 +1,165 @@
+import type { WorkflowExecutionDescription } from '@temporalio/client';
+import type { FailureView } from '../domain/failure.js';
+import type { GateKind } from '../domain/gate.js';
+import { parseJobKey } from '../domain/ids.js';
+import type { WatchHeartbeat } from '../domain/job.js';
+import { skipReasonOf } from '../domain/plan.js';
+import type { RunInput } from '../domain/run-input.js';
+import { RunSpec } from '../domain/spec.js';
+import { STAGE_NAMES, isBefore, type StageName } from '../domain/stage.js';
+import { handleText, type JobView, type RunStatusView, type StageView, type WaitView } from '../domain/status.js';
+import { commandsFor } from '../domain/views.js';
+import { memoOf, textAttributes } from './run-record.js';
+
+export interface VisibilityInput {
+  run: string;
+  description: WorkflowExecutionDescription;
+  /** The newest that its watched jobs said of themselves. */
+  heartbeats: WatchHeartbeat[];
+  /** With what the execution was started. */
+  start: RunInput | undefined;
+  /** Why it ended, where it ended by a failure. */
+  failure: FailureView | null;
+  ui: string | null;
+}
+
+/** After this long without a heartbeat nobody looks at the job; a live watch heartbeats every few seconds. */
+const STALE_MS = 30_000;
+
+/** Workflow tasks that failed in a row before it is worth saying: one or two are a worker that was just restarted. */
+const FAILING_TASKS = 3;
+
+/**
+ * The status of a run that no worker answers for: from its search attributes, its memo, its start and the newest
+ * heartbeats. It says less than the state, and nothing that is not known: what is missing is null or empty.
+ */
+export function visibilityView({ run, description, heartbeats, start, failure, ui }: VisibilityInput): RunStatusView {
+  const attributes = textAttributes(description);
+  const memo = memoOf(description);
+  const wait = parseWaitingLabel(run, attributes.FerryWaitingOn);
+  const state = stateFrom(description.status.name, attributes.FerryStage, wait !== undefined);
+  const jobs = heartbeats.map((beat) => jobFrom(beat, attributes.FerryBackend));
+  const round = jobs[0]?.round ?? start?.carried?.round ?? 1;
+  const startedAt = memo.startedAt ?? description.startTime.toISOString();
+  return {
+    schema: 'modelferry.status/1',
+    run,
+    runUid: memo.runUid ?? start?.runUid ?? '',
+    model: attributes.FerryModel ?? '',
+    version: attributes.FerryVersion ?? '',
+    round,
+    state,
+    source: 'visibility',
+    stages: stagesFrom({ state, current: attributes.FerryStage, spec: start?.spec, round, jobs }),
+    waitingOn: state === 'waiting' && wait !== undefined ? [wait] : [],
+    jobs,
+    failure,
+    release: null,
+    notes: notesOn(description),
+    resumedFrom: start?.resume === undefined ? null : { run: start.resume.run, runUid: start.resume.runUid, from: start.resume.from },
+    ui,
+    startedAt,
+    updatedAt: (description.closeTime ?? description.startTime).toISOString(),
+    endedAt: description.closeTime?.toISOString() ?? null,
+  };
+}
+
+type State = RunStatusView['state'];
+
+/** What a run is, from Temporal's word for it and from what it wrote of itself. */
+export function stateFrom(status: string, stage: string | undefined, waiting: boolean): State {
+  switch (status) {
+    case 'COMPLETED':
+      return 'completed';
+    case 'FAILED':
+      return stage === 'rejected' ? 'rejected' : 'failed';
+    case 'CANCELLED':
+      return 'cancelled';
+    case 'TERMINATED':
+    case 'TIMED_OUT':
+      return 'terminated';
+    default:
+      return waiting ? 'waiting' : 'running';
+  }
+}
+
+const GATE_KINDS: readonly string[] = ['approval', 'repair', 'decision'] satisfies GateKind[];
+const isGateKind = (word: string): word is GateKind => GATE_KINDS.includes(word);
+
+/** Reads back what `waitingLabel` wrote: `approval approve: release-manager, safety`. */
+export function parseWaitingLabel(run: string, label: string | undefined): WaitView | undefined {
+  const match = /^(\S+) (\S+?): (.*)$/.exec(label ?? '');
+  const [, kind = '', gate = '', roleList = ''] = match ?? [];
+  if (match === null || !isGateKind(kind)) return undefined;
+  const roles = roleList.split(', ').filter((role) => role !== '');
+  return {
+    kind,
+    gate,
+    question: null,
+    roles,
+    quorum: {},
+    since: null,
+    deadline: null,
+    choices: [],
+    identity: 'asserted',
+    evidence: [],
+    digests: {},
+    commands: commandsFor(run, { id: gate, kind, roles: roles.map((role) => ({ role, quorum: 1 })) }),
+  };
+}
+
+function stagesFrom({ state, current, spec: raw, round, jobs }: { state: State; current: string | undefined; spec: unknown; round: number; jobs: JobView[] }): StageView[] {
+  const spec = RunSpec.safeParse(raw).data;
+  const at = STAGE_NAMES.find((name) => name === current);
+  const view = (name: StageName): StageView => {
+    const skipReason = spec === undefined ? undefined : skipReasonOf(spec, name);
+    const here = name === at;
+    const passed = state === 'completed' || current === 'finishing' || (at !== undefined && isBefore(name, at));
+    return {
+      name,
+      state: here ? (state === 'waiting' ? 'waiting' : state === 'running' ? 'running' : 'failed') : skipReason !== undefined ? 'skipped' : passed ? 'done' : 'pending',
+      round,
+      attempts: Math.max(0, ...jobs.filter((job) => job.stage === name).map((job) => job.attempt)),
+      startedAt: null,
+      endedAt: null,
+      reason: here && state === 'terminated' ? 'the run was terminated here' : (skipReason ?? null),
+      outputs: {},
+      figures: {},
+    };
+  };
+  return STAGE_NAMES.map(view);
+}
+
+function jobFrom(beat: WatchHeartbeat, backend: string | undefined): JobView {
+  const { handle } = beat;
+  const { stage, round, attempt } = parseJobKey(handle.key) ?? { stage: '', round: 1, attempt: 1 };
+  const stale = Date.now() - Date.parse(beat.at) > STALE_MS;
+  const simulated = backend?.endsWith(' (simulated)') === true;
+  return {
+    key: handle.key,
+    stage,
+    round,
+    attempt,
+    backend: backend?.replace(/ \(simulated\)$/, '') ?? '',
+    simulated,
+    executor: handle.executor,
+    handle: handleText(handle),
+    state: 'running',
+    observation: stale ? 'unknown' : beat.observation,
+    unknownSince: beat.unknownSince ?? (stale ? beat.at : null),
+    pid: handle.pid,
+    host: handle.host,
+    starts: beat.starts,
+    logPath: handle.logPath,
+    progress: beat.progress ?? null,
+    exitCode: null,
+    reason: null,
+  };
+}
+
+function notesOn(description: WorkflowExecutionDescription): RunStatusView['notes'] {
+  const task = description.raw.pendingWorkflowTask;
+  const failed = task?.attempt ?? 0;
+  if (failed < FAILING_TASKS) return [];
+  return [{ at: new Date().toISOString(), stage: '', text: `its workflow task has failed ${failed} times in a row: the log of the worker says why; a deploy of a mended worker goes on` }];
+}
