@@ -54,7 +54,9 @@ export function configuredTarget(input: TargetInput): Target | undefined {
     if (profile) throw configError(`The profile ${JSON.stringify(profile)} names no address`, `Set it with: temporal config set --profile ${profile} --prop address --value HOST:PORT`);
     return undefined;
   }
-  if (/^[a-z]+:\/\//i.test(address)) throw configError(`The server's address ${JSON.stringify(address)} has a scheme`, 'Give HOST:PORT alone, such as --address 127.0.0.1:7233; TLS is set with TEMPORAL_TLS=true or a profile.');
+  if (/^[a-z]+:\/\//i.test(address)) {
+    throw configError(`The server's address ${JSON.stringify(address)} has a scheme`, 'Give HOST:PORT alone, such as --address 127.0.0.1:7233; TLS is set with TEMPORAL_TLS=true or a profile.');
+  }
   const { metadata, tls } = configured;
   const apiKey = typeof configured.apiKey === 'string' ? configured.apiKey : undefined;
   return {
@@ -137,7 +139,7 @@ function connectError(target: Target, error: unknown): ClientError {
   if (status === GRPC_UNAUTHENTICATED || status === GRPC_PERMISSION_DENIED) {
     return new ClientError({
       code: 'unauthorized',
-      message: `The server at ${target.address} refuses these credentials: ${messageOf(error)}`,
+      message: `The server at ${target.address} refuses these credentials: ${reasonOf(error)}`,
       hint: 'Check TEMPORAL_API_KEY, the client certificate or the profile, then run: ferry doctor',
       exitCode: EXIT_UNREACHABLE,
       cause: error,
@@ -150,7 +152,7 @@ function connectError(target: Target, error: unknown): ClientError {
   }[target.source];
   return new ClientError({
     code: 'unreachable',
-    message: `No Temporal server answers at ${target.address} within ${CONNECT_TIMEOUT_MS / 1000} s (${messageOf(error)})`,
+    message: `No Temporal server answers at ${target.address} within ${CONNECT_TIMEOUT_MS / 1000} s (${reasonOf(error)})`,
     hint,
     exitCode: EXIT_UNREACHABLE,
     cause: error,
@@ -163,6 +165,13 @@ export function grpcStatus(error: unknown): number | undefined {
     if ('code' in e && typeof e.code === 'number') return e.code;
   }
   return undefined;
+}
+
+/** The SDK wraps what gRPC said; the innermost says most. */
+function reasonOf(error: unknown): string {
+  let inner = error;
+  while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause;
+  return inner instanceof Error && 'details' in inner && typeof inner.details === 'string' && inner.details !== '' ? inner.details : messageOf(inner);
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {

@@ -1,4 +1,6 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createSecureServer } from 'node:http2';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -86,6 +88,23 @@ describe('connecting', () => {
     const before = performance.now();
     await expect(connect({ home, env: { TEMPORAL_ADDRESS: address() } })).rejects.toMatchObject({ code: 'unreachable', exitCode: 4, message: expect.stringContaining(address()), hint: expect.stringContaining('ferry dev') });
     expect(performance.now() - before).toBeLessThan(3500);
+  });
+
+  it('speaks TLS with the CA of the environment and sends the API key; a refusal is no "unreachable"', async () => {
+    const [key, cert] = [join(home, 'key.pem'), join(home, 'cert.pem')];
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert], { stdio: 'ignore' });
+    const seen: unknown[] = [];
+    const secure = createSecureServer({ key: await readFile(key), cert: await readFile(cert) });
+    secure.on('stream', (stream, headers) => {
+      seen.push(headers.authorization);
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '16', 'grpc-message': 'unknown key' }, { endStream: true });
+    });
+    await new Promise<void>((done) => secure.listen(0, done));
+    const address = `localhost:${(secure.address() as AddressInfo).port}`;
+    const env = { TEMPORAL_ADDRESS: address, TEMPORAL_API_KEY: 'secret', TEMPORAL_TLS_SERVER_CA_CERT_PATH: cert };
+    await expect(connect({ home, env })).rejects.toMatchObject({ code: 'unauthorized', message: expect.stringContaining('unknown key') });
+    expect(seen).toContain('Bearer secret');
+    secure.close();
   });
 
   it('refuses an address with a scheme before it waits for it', async () => {

@@ -69,14 +69,22 @@ export async function run(context: CliContext, _args: string[], options: unknown
   }
 }
 
-/** The first signal asks for the end, any further one for haste. */
+/** npm and npx pass on a Ctrl-C that the terminal sends us as well: what comes so soon is no second wish. */
+const SAME_WISH_MS = 1000;
+
+/** The first signal asks for the end, any later one for haste. */
 class EndSignals {
   readonly #first = new AbortController();
   readonly #second = new AbortController();
   #received: EndSignal | undefined;
+  #receivedAtMs = 0;
   readonly #onSignal = (signal: NodeJS.Signals): void => {
-    if (this.#received !== undefined) return this.#second.abort();
+    if (this.#received !== undefined) {
+      if (Date.now() - this.#receivedAtMs > SAME_WISH_MS) this.#second.abort();
+      return;
+    }
     this.#received = signal as EndSignal;
+    this.#receivedAtMs = Date.now();
     this.#first.abort(new Error(`interrupted by ${signal}`));
   };
 

@@ -80,13 +80,11 @@ export async function startServer(input: StartServerInput): Promise<ServerProces
 
 /** The command line after the binary; ports must be chosen already. */
 export function serverArgs(input: Pick<StartServerInput, 'home' | 'port' | 'uiPort' | 'searchAttributes' | 'logLevel' | 'extraArgs'> & { namespace: string }): string[] {
-  return [
-    ...['server', 'start-dev', '--ip', LOOPBACK, '--port', String(input.port)],
-    ...(input.uiPort === null ? ['--headless'] : ['--ui-port', String(input.uiPort)]),
-    ...['--db-filename', join(input.home, 'temporal.db'), '--namespace', input.namespace, '--log-level', input.logLevel ?? 'warn'],
-    ...Object.entries(input.searchAttributes ?? {}).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
-    ...(input.extraArgs ?? []),
-  ];
+  const { home, port, uiPort, namespace, searchAttributes = {}, logLevel = 'warn', extraArgs = [] } = input;
+  const place = ['--ip', LOOPBACK, '--port', String(port), ...(uiPort === null ? ['--headless'] : ['--ui-port', String(uiPort)])];
+  const content = ['--db-filename', join(home, 'temporal.db'), '--namespace', namespace, '--log-level', logLevel];
+  const attributes = Object.entries(searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]);
+  return ['server', 'start-dev', ...place, ...content, ...attributes, ...extraArgs];
 }
 
 function withoutTemporal(env: Env): Env {
