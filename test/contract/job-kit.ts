@@ -106,7 +106,8 @@ export const ended = (executor: Executor, handle: JobHandle): Promise<JobObserva
 
 export const startLines = (handle: JobHandle): string[] => {
   try {
-    return readFileSync(join(handle.jobDir, 'starts.jsonl'), 'utf8').trim().split('\n');
+    // The file is there, and empty, an instant before the program is.
+    return readFileSync(join(handle.jobDir, 'starts.jsonl'), 'utf8').split('\n').slice(0, -1);
   } catch {
     return [];
   }

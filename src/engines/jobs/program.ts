@@ -43,12 +43,10 @@ export async function startProgram(jobDir: string, record: JobRecord): Promise<S
     const env = { ...inherited(), ...record.env, ...(record.resume && { FERRY_RESUME_FROM: record.resume.path }) };
     const child = spawn(command, args, { cwd: paths.work, env, stdio: ['ignore', log, log], shell: false });
     const end = new Promise<ProgramEnd>((resolve) => child.once('exit', (exitCode, signal) => resolve({ exitCode, signal })));
-    await new Promise<void>((resolve, reject) => {
-      child.once('spawn', resolve);
-      child.once('error', reject);
-    });
-    const pid = child.pid ?? 0;
-    const start: StartRecord = { pid, pidStartedAt: processStartedAt(pid) ?? '', ...hostIdentity(), at: new Date().toISOString() };
+    const failure = new Promise<Error>((resolve) => child.once('error', resolve));
+    if (child.pid === undefined) throw await failure;
+    // In the same turn as the start: a wrapper that is killed now leaves hardly a moment without the record.
+    const start: StartRecord = { pid: child.pid, pidStartedAt: processStartedAt(child.pid) ?? '', ...hostIdentity(), at: new Date().toISOString() };
     writeSync(starts, `${JSON.stringify(start)}\n`);
     fsyncSync(starts);
     return { start, end };

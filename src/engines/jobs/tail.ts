@@ -55,5 +55,5 @@ function countNewlines(fd: number, size: number): number {
 /** A progress bar redraws its line with carriage returns: only what would be seen last is kept. */
 function clean(line: string): string {
   const visible = stripVTControlCharacters(line).replace(/\r+$/, '').split('\r').at(-1) ?? '';
-  return visible.replaceAll('\t', ' ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '').slice(0, MAX_LINE);
+  return visible.replaceAll('\t', ' ').replace(/\p{Cc}/gu, '').slice(0, MAX_LINE);
 }
