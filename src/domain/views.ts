@@ -22,7 +22,7 @@ export const currentStage = (state: RunState): StageState | undefined =>
 export const liveJob = (state: RunState): JobRecord | undefined => state.jobs.find(isLive);
 
 /** `nvidia`, or `ascend (simulated)`: an imitated backend never shows as the real one. */
-export const backendLabel = (job: Pick<JobRecord, 'backend' | 'simulated'>): string => (job.simulated ? `${job.backend} (simulated)` : job.backend);
+export const backendLabel = (job: { backend: string; simulated: boolean }): string => (job.simulated ? `${job.backend} (simulated)` : job.backend);
 
 /** `approval approve: release-manager`: kind, gate and roles of what a run waits for; the client reads it back. */
 export const waitingLabel = (gate: Gate): string => `${gate.kind} ${gate.id}: ${gate.roles.map((r) => r.role).join(', ')}`;

@@ -1,0 +1,77 @@
+import type { Command } from 'commander';
+import { formatDuration } from '../../domain/duration.js';
+import { planOf, planSiteOf, type RunPlan } from '../../domain/plan.js';
+import { shellQuote } from '../../domain/text.js';
+import { backendLabel } from '../../domain/views.js';
+import { InvalidDocument } from '../../engines/config/invalid-document.js';
+import { loadSpec } from '../../engines/config/load-spec.js';
+import type { LoadedSite } from '../../engines/config/load-site.js';
+import type { CliContext } from '../context.js';
+import { EXIT } from '../errors.js';
+import { argument, currentUser } from '../options.js';
+import { pageWidth, printJson, printLines } from '../output.js';
+import { table, truncate } from '../render/layout.js';
+import { makeStyle } from '../render/style.js';
+import { siteOf } from '../server.js';
+
+export function configure(command: Command): void {
+  command
+    .description('show what a spec would do and what is wrong with it, without a server')
+    .argument('<spec>', 'run spec, YAML or JSON')
+    .addHelpText(
+      'after',
+      `
+What runs where, what is skipped and why, and who must approve by the site file of this machine; the worker's own site
+file is the one that counts. Exits 2 when there are problems.
+
+Examples:
+  $ ferry plan run.yaml
+  $ ferry plan run.yaml --site ferry.site.yaml --json`,
+    );
+}
+
+export async function run(context: CliContext, args: string[]): Promise<number> {
+  const { spec } = await loadSpec({ file: argument(args), cwd: context.cwd });
+  const site = await siteIfAny(context);
+  const plan = planOf(spec, site === undefined ? undefined : planSiteOf(site.site), currentUser(context));
+  const where = site === undefined ? null : { name: site.site.name, source: site.source, digest: site.digest };
+  if (site === undefined) context.stderr.write('no site file: executors, secrets and approvers are not looked at (--site FILE, FERRY_SITE or ./ferry.site.yaml)\n');
+  if (context.json) printJson(context, { model: spec.model, version: spec.version, site: where, ...plan });
+  else printLines(context, planText(plan, argument(args), `${spec.model} ${spec.version}`, where?.name, context));
+  return plan.problems.length > 0 ? EXIT.usage : EXIT.done;
+}
+
+/** A plan is of use without a site, but a site that is named and broken is an error. */
+async function siteIfAny(context: CliContext): Promise<LoadedSite | undefined> {
+  const named = context.sitePath ?? (context.env['FERRY_SITE'] || undefined);
+  try {
+    return await siteOf(context);
+  } catch (error) {
+    if (named === undefined && error instanceof InvalidDocument && error.fault === 'missing') return undefined;
+    throw error;
+  }
+}
+
+function planText(plan: RunPlan, file: string, title: string, site: string | undefined, context: CliContext): string[] {
+  const style = makeStyle(context.color);
+  const rows = plan.stages.map(({ name, skipped, reason, attempts, consumes, produces }) => [
+    `  ${skipped ? '–' : '▶'} ${name}`,
+    skipped ? 'skipped' : attempts.map((job) => `${backendLabel(job)} on ${job.executor}`).join(', then '),
+    skipped ? (reason ?? '') : [...(consumes.length > 0 ? [consumes.join(', ')] : []), ...(produces.length > 0 ? [`→ ${produces.join(', ')}`] : [])].join(' '),
+  ]);
+  const stages = table(rows, (cell, _column, row) => (plan.stages[row]?.skipped === true ? style.dim(cell) : cell));
+  const width = pageWidth(context);
+  return [
+    `${style.bold(title)}${site === undefined ? '' : ` at the site ${site}`}`,
+    '',
+    ...(context.color ? stages : stages.map((line) => truncate(line, width))),
+    ...(plan.approvals.length === 0 ? [] : ['', 'Approval']),
+    ...plan.approvals.map(
+      ({ role, quorum, members, deadlineMs, onExpiry, identity }) =>
+        `  ${quorum} of ${role}${members === null ? '' : ` (${members.join(', ') || 'nobody'})`}, within ${formatDuration(deadlineMs)}, then ${onExpiry}; identity ${identity}, not verified`,
+    ),
+    ...(plan.problems.length === 0 ? [] : ['', style.red('Problems')]),
+    ...plan.problems.map(({ path, found, expected, suggestion }) => `  ${path}: found ${found}; expected ${expected}${suggestion === undefined ? '' : ` (${suggestion})`}`),
+    ...(plan.problems.length === 0 ? ['', `→ ferry start ${shellQuote(file)}`] : []),
+  ];
+}

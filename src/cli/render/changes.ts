@@ -1,0 +1,80 @@
+import type { JobView, RunStatusView } from '../../domain/status.js';
+import { oneLine } from '../../domain/text.js';
+import { backendLabel } from '../../domain/views.js';
+import { moment, progressText } from './status.js';
+
+/** Between two lines of progress: a log of a day-long job stays readable. */
+const PROGRESS_EVERY_MS = 30_000;
+
+/**
+ * Tells what changed between looks at a run, one line a change: for logs and pipes, where nothing can be redrawn.
+ * Remembers what it has told.
+ */
+export class ChangeTeller {
+  private before: RunStatusView | undefined;
+  private readonly progressAt = new Map<string, number>();
+  private notesTold = '';
+
+  /** The lines for this look; none when nothing changed. */
+  tell(view: RunStatusView, now: number): string[] {
+    const lines = [...this.source(view)];
+    // Visibility knows too little to compare with: it would seem to undo what the state has told.
+    if (view.source === 'query') lines.push(...this.stages(view), ...this.jobs(view, now), ...this.notes(view));
+    lines.push(...this.waits(view), ...this.end(view));
+    if (view.source === 'query' || this.before === undefined) this.before = view;
+    return lines.map((line) => oneLine(line, 1000));
+  }
+
+  private lastSource: RunStatusView['source'] = 'query';
+
+  private source(view: RunStatusView): string[] {
+    if (view.source === this.lastSource) return [];
+    this.lastSource = view.source;
+    return view.source === 'visibility' ? ['no worker answers; start one with: ferry worker'] : ['a worker answers again'];
+  }
+
+  private stages(view: RunStatusView): string[] {
+    return view.stages.flatMap((stage) => {
+      const old = this.before?.stages.find(({ name }) => name === stage.name);
+      if (old?.state === stage.state && old.round === stage.round) return [];
+      if (old === undefined && stage.state === 'pending') return [];
+      const reason = stage.reason === null ? '' : ` (${stage.reason})`;
+      return [`${stage.name}: ${stage.state}${stage.round > 1 ? `, round ${stage.round}` : ''}${reason}`];
+    });
+  }
+
+  private jobs(view: RunStatusView, now: number): string[] {
+    return view.jobs.flatMap((job) => {
+      const old = this.before?.jobs.find(({ key }) => key === job.key);
+      const name = `${job.stage} attempt ${job.attempt} on ${backendLabel(job)}`;
+      const lines = old?.state === job.state ? [] : [`${name}: ${job.state}${job.reason === null ? '' : ` (${job.reason})`}`];
+      if (old !== undefined && old.observation !== job.observation) lines.push(`${name}: ${job.observation === 'unknown' ? `not seen since ${job.unknownSince ?? 'a while'}` : 'seen again'}`);
+      return [...lines, ...this.progress(job, name, now)];
+    });
+  }
+
+  private progress(job: JobView, name: string, now: number): string[] {
+    if (job.progress === null || job.state !== 'running' || now - (this.progressAt.get(job.key) ?? 0) < PROGRESS_EVERY_MS) return [];
+    this.progressAt.set(job.key, now);
+    return [`${name}: ${progressText(job, now)}`];
+  }
+
+  private notes(view: RunStatusView): string[] {
+    const fresh = view.notes.filter(({ at }) => at > this.notesTold);
+    this.notesTold = view.notes.at(-1)?.at ?? this.notesTold;
+    return fresh.map(({ at, stage, text }) => `${moment(at)} ${stage}: ${text}`);
+  }
+
+  private waits(view: RunStatusView): string[] {
+    const told = this.before?.waitingOn.map(({ gate, since }) => `${gate} ${since ?? ''}`) ?? [];
+    return view.waitingOn
+      .filter(({ gate, since }) => view.source === 'query' ? !told.includes(`${gate} ${since ?? ''}`) : this.before === undefined)
+      .map(({ gate, roles, commands }) => `waiting for ${roles.join(', ')} at ${gate}: ${commands.ferry}`);
+  }
+
+  private end(view: RunStatusView): string[] {
+    if (view.endedAt === null || view.state === this.before?.state) return [];
+    const why = view.failure !== null && view.state !== 'completed' ? `: ${view.failure.kind}: ${view.failure.message}` : view.release === null ? '' : `: ${view.release.ref}`;
+    return [`${view.state}${why}`];
+  }
+}

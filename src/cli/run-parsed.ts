@@ -1,0 +1,70 @@
+import { Command, CommanderError } from 'commander';
+import { defaultHome } from '../client/home.js';
+import type { CliContext } from './context.js';
+import { EXIT, report } from './errors.js';
+import type { World } from './main.js';
+import type { CommandEntry } from './registry.js';
+
+/** Parses a command's arguments, runs it in its context and resolves with the exit code. Never rejects. */
+export async function runParsed(entry: CommandEntry, args: readonly string[], world: World): Promise<number> {
+  const typed = `ferry ${entry.name}`;
+  const fallback = { json: args.includes('--json'), stdout: world.stdout, stderr: world.stderr, env: world.env };
+  try {
+    const module = await entry.load();
+    const command = new Command(typed);
+    module.configure(command);
+    addCommonOptions(command, entry);
+    command.exitOverride().configureOutput({
+      writeOut: (text) => world.stdout.write(text),
+      writeErr: () => undefined, // told by our own error, with the next command to type
+      getOutHelpWidth: () => Math.min(world.columns, 120),
+      getOutHasColors: () => false,
+    });
+    try {
+      command.parse([...args], { from: 'user' });
+    } catch (error) {
+      if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done; // the help was asked for
+      throw error;
+    }
+    const { json, color, address, namespace, profile, site, ...options } = command.opts<CommonOptions>();
+    const context: CliContext = {
+      env: world.env,
+      cwd: world.cwd,
+      stdout: world.stdout,
+      stderr: world.stderr,
+      json: json === true,
+      home: defaultHome({ env: world.env }),
+      isTty: world.isTty,
+      canAsk: world.canAsk && json !== true,
+      color: world.isTty && json !== true && color && !world.env['NO_COLOR'] && world.env['TERM'] !== 'dumb',
+      columns: world.columns,
+      signal: world.signal,
+      connection: { address, namespace, profile },
+      sitePath: site,
+    };
+    return await module.run(context, command.args, options);
+  } catch (error) {
+    return report(error, fallback, typed);
+  }
+}
+
+interface CommonOptions extends Record<string, unknown> {
+  json?: boolean;
+  color: boolean;
+  address?: string;
+  namespace?: string;
+  profile?: string;
+  site?: string;
+}
+
+function addCommonOptions(command: Command, { takes }: CommandEntry): void {
+  command.optionsGroup('Common options:');
+  command.option('--json', 'one JSON document on stdout, all else on stderr').option('--no-color', 'plain text');
+  if (takes.includes('site')) command.option('--site <file>', 'site file (default: FERRY_SITE, then ./ferry.site.yaml)');
+  if (takes.includes('server'))
+    command
+      .option('--address <host:port>', 'Temporal server (default: TEMPORAL_ADDRESS, then the running ferry dev)')
+      .option('--namespace <name>', 'namespace of the server')
+      .option('--profile <name>', 'profile of the Temporal configuration file');
+  command.helpOption('-h, --help', 'this help');
+}
