@@ -4,12 +4,12 @@ import type { StopCode } from '../domain/failure.js';
 import { ExecutorError, type ExecutorErrorCode } from './jobs/executors/executor.js';
 import { failure } from '../temporal-failure.js';
 
-const HEARTBEAT_MS = 5000;
 
 /** Runs work that has no progress to tell, and keeps telling Temporal that this worker lives. */
 export async function beating<T>(work: () => Promise<T>): Promise<T> {
-  const { heartbeat } = Context.current();
-  const timer = setInterval(() => heartbeat(), HEARTBEAT_MS);
+  const { heartbeat, info } = Context.current();
+  // Three within the time-out, so that one that is late or lost does not end the activity.
+  const timer = setInterval(() => heartbeat(), (info.heartbeatTimeoutMs ?? 15_000) / 3);
   try {
     return await work();
   } finally {

@@ -6,7 +6,7 @@ import { NativeConnection, Runtime, Worker, type NativeConnectionOptions, type W
 import type pino from 'pino';
 import { createArtifactActivities } from '../activities/artifacts/index.js';
 import { createStore } from '../activities/artifacts/stores/registry.js';
-import type { Executor } from '../activities/jobs/executors/executor.js';
+import type { Executor, SubmitStep } from '../activities/jobs/executors/executor.js';
 import { createExecutor } from '../activities/jobs/executors/registry.js';
 import { createJobActivities } from '../activities/jobs/index.js';
 import { createSweepActivities } from '../activities/jobs/sweep.js';
@@ -29,6 +29,8 @@ export interface WorkerSettings {
   site: Site;
   logger: pino.Logger;
   env: Readonly<Record<string, string | undefined>>;
+  /** Where a test kills the worker while it submits a job. */
+  onSubmitStep?: (step: SubmitStep) => void;
 }
 
 export interface RunningWorker {
@@ -88,12 +90,12 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
   return { taskQueues: [WORKFLOW_QUEUE, ...executors.keys()], done, stop };
 }
 
-function executorsByQueue({ site, home, env }: WorkerSettings, storeRoot: string, hostId: string): Map<string, Map<string, Executor>> {
+function executorsByQueue({ site, home, env, onSubmitStep }: WorkerSettings, storeRoot: string, hostId: string): Map<string, Map<string, Executor>> {
   const byQueue = new Map<string, Map<string, Executor>>();
   for (const [id, config] of Object.entries(site.executors)) {
     const queue = queueOf(id, config, hostId);
     const inherited = Object.fromEntries(INHERITED.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
-    const executor = createExecutor(config.kind, { executorId: id, jobsRoot: config.jobsRoot ?? join(home, 'jobs'), storeRoot, env: { ...inherited, ...config.env } });
+    const executor = createExecutor(config.kind, { executorId: id, jobsRoot: config.jobsRoot ?? join(home, 'jobs'), storeRoot, env: { ...inherited, ...config.env }, onStep: onSubmitStep });
     const here = byQueue.get(queue) ?? new Map<string, Executor>();
     byQueue.set(queue, here.set(id, executor));
   }

@@ -17,7 +17,7 @@ const RETRY_TRANSIENT = {
 const READ_SITE = { startToCloseTimeout: '10 seconds', retry: { maximumAttempts: 5, nonRetryableErrorTypes: ['site_invalid'] } } satisfies LocalActivityOptions;
 
 /** Spawning takes a second; verifying a large checkpoint before a resume may take minutes. */
-const SUBMIT_JOB = { startToCloseTimeout: '30 minutes', heartbeatTimeout: '15 seconds', retry: RETRY_TRANSIENT } satisfies ActivityOptions;
+const SUBMIT_JOB = { startToCloseTimeout: '30 minutes', retry: RETRY_TRANSIENT } satisfies ActivityOptions;
 
 /** Ends by the job's own grace; the time-out is only there for a cancel that hangs on a dead file system. */
 const CANCEL_JOB = { startToCloseTimeout: '2 hours', heartbeatTimeout: '15 seconds', retry: { initialInterval: '1 second', backoffCoefficient: 1 } } satisfies ActivityOptions;
@@ -27,8 +27,8 @@ const HASHING = { startToCloseTimeout: '6 hours', heartbeatTimeout: '30 seconds'
 
 export const { readSite } = proxyLocalActivities<Pick<FerryActivities, 'readSite'>>(READ_SITE);
 
-export const submitJobOn = (taskQueue: string, summary: string): Pick<FerryActivities, 'submitJob'> =>
-  proxyActivities<Pick<FerryActivities, 'submitJob'>>({ ...SUBMIT_JOB, taskQueue, summary });
+export const submitJobOn = (taskQueue: string, limits: Limits, summary: string): Pick<FerryActivities, 'submitJob'> =>
+  proxyActivities<Pick<FerryActivities, 'submitJob'>>({ ...SUBMIT_JOB, heartbeatTimeout: limits.heartbeatTimeout, taskQueue, summary });
 
 /**
  * A job runs for weeks; whether its watcher lives is the heartbeat's business, so only that is short. A dead worker is

@@ -1,4 +1,5 @@
 import { condition, setHandler } from '@temporalio/workflow';
+import { bytesOf } from '../domain/bounds.js';
 import { assertDecisionForm, parseSignal, type Decision, type DecisionRoute } from '../domain/decision.js';
 import { decideOn, quorumOf, type DecisionAnswer, type DecisionCode, type Gate } from '../domain/gate.js';
 import { MAX_OVERRIDES_BYTES, declaredParameters, resolveParameter } from '../domain/overrides.js';
@@ -71,7 +72,8 @@ function findGate(ctx: RunContext, shape: PipelineShape, decision: Decision): { 
     if (closed !== undefined && (ctx.state.status !== 'running' || closed.round === ctx.state.round)) return { gate: closed };
     return { answer: refusal(undefined, 'not_open', `no gate waits for this now; ferry status ${ctx.state.run} shows when one does`) };
   }
-  const gate = gates[decision.gate];
+  // Own gates only: a decision on the gate `constructor` must be refused, not hang the run.
+  const gate = Object.hasOwn(gates, decision.gate) ? gates[decision.gate] : undefined;
   if (gate !== undefined && (gate.outcome === undefined || gate.round === ctx.state.round)) return { gate };
   if (gate !== undefined || shape.gateIds.includes(decision.gate))
     return { answer: refusal(gate, 'not_open', `the gate ${decision.gate} has not opened yet; send the decision when ferry status ${ctx.state.run} shows it`) };
@@ -88,7 +90,7 @@ function wrongArgument(ctx: RunContext, shape: PipelineShape, gate: Gate, decisi
     const meant = nearest(unknown, declared.flatMap((path) => [path, path.split('.').at(-1) ?? path]));
     return refusal(gate, 'unknown_parameter', `the spec declares no parameter ${unknown}${meant === undefined ? '' : `; did you mean ${meant}?`} (declared: ${declared.join(', ') || 'none'})`);
   }
-  if (JSON.stringify({ ...ctx.state.overrides, ...decision.set }).length > MAX_OVERRIDES_BYTES)
+  if (bytesOf({ ...ctx.state.overrides, ...decision.set }) > MAX_OVERRIDES_BYTES)
     return refusal(gate, 'unknown_parameter', `all changed parameters of a run together take at most ${MAX_OVERRIDES_BYTES} bytes`);
   const input = decision.input?.name;
   if (input !== undefined && !shape.inputsOf(gate.stage).includes(input)) return refusal(gate, 'unknown_parameter', `the stage ${gate.stage} reads ${shape.inputsOf(gate.stage).join(', ') || 'no input'}, not ${input}`);

@@ -47,7 +47,7 @@ export async function runJob(ctx: RunContext, job: StageJob): Promise<JobOutcome
 }
 
 function place(ctx: RunContext, job: StageJob, plan: JobPlan, site: SiteView): JobRecord {
-  const executor = site.executors[plan.executor];
+  const executor = Object.hasOwn(site.executors, plan.executor) ? site.executors[plan.executor] : undefined;
   const trouble = (message: string): never => {
     throw new StageTrouble({ kind: 'unknown_executor', message, owner: 'requester', nextAction: 'ask_human' });
   };
@@ -76,7 +76,7 @@ async function carryOut(ctx: RunContext, job: StageJob, plan: JobPlan, record: J
   const handle =
     record.handle ??
     (await ctx.wait(`submit:${record.key}`, () =>
-      submitJobOn(record.queue, `Submit ${what}`).submitJob({
+      submitJobOn(record.queue, site.limits, `Submit ${what}`).submitJob({
         ...identityOf(ctx, record),
         backend: plan.backend,
         simulated: plan.simulated,

@@ -18,7 +18,7 @@ export const preflight: StageDefinition = {
     const problems: string[] = [];
     for (const stage of JOB_STAGES) {
       for (const plan of skipReason(ctx, stage) === undefined ? ladderOf(ctx.spec, stage) : []) {
-        const executor = site.executors[plan.executor];
+        const executor = Object.hasOwn(site.executors, plan.executor) ? site.executors[plan.executor] : undefined;
         if (executor === undefined) problems.push(`${stage}: the site ${site.name} has no executor ${plan.executor}`);
         else if (!executor.backends.includes(plan.backend)) problems.push(`${stage}: the executor ${plan.executor} does not offer ${plan.backend}`);
         for (const value of Object.values(plan.env))

@@ -1,0 +1,5 @@
+import { makeContinueAsNewFunc } from '@temporalio/workflow';
+
+export async function smuggler(input, queue) {
+  await makeContinueAsNewFunc({ workflowType: 'releaseModel', taskQueue: queue })(input);
+}
