@@ -1,7 +1,7 @@
 import type { ArtifactRef } from './artifact.js';
 import { digestOf } from './canonical.js';
 import { Decision, parseSignal, type DecisionDigests } from './decision.js';
-import { quorumOf, type CountedDecision, type Gate, type GateRole } from './gate.js';
+import { MAX_COUNTED_REASON, quorumOf, type CountedDecision, type Gate, type GateRole } from './gate.js';
 import { oneLine } from './text.js';
 
 export interface ApprovalSubject {
@@ -30,6 +30,8 @@ export interface RecordedMessage {
   at: string;
 }
 
+const DIGEST_KEYS = ['model', 'evidence', 'policy'] as const satisfies readonly (keyof DecisionDigests)[];
+
 /**
  * Why the approvals that a run carries do not prove that people approved; empty when they do. Nothing that the run says
  * is taken on trust: roles and digests are those of the verifier's own site and store, and each counted decision must
@@ -38,7 +40,7 @@ export interface RecordedMessage {
 export function unproved(gate: Gate, subject: ApprovalSubject, messages: readonly RecordedMessage[]): string[] {
   const problems: string[] = [];
   const digests = approvalDigests(subject);
-  for (const key of ['model', 'evidence', 'policy'] as const)
+  for (const key of DIGEST_KEYS)
     if (gate.digests[key] !== digests[key]) problems.push(`the approval is about another ${key}: ${gate.digests[key] ?? 'none'} instead of ${digests[key]}`);
   if (gate.outcome?.verdict !== 'approve') problems.push(`the gate ${gate.id} was not closed by an approval`);
 
@@ -71,7 +73,10 @@ function says(message: RecordedMessage, counted: CountedDecision, gate: Gate): b
     // A signal without a name was taken for the only member; the policy with its members is compared by digest above.
     (decision.approver === undefined || decision.approver === counted.approver) &&
     decision.nonce === counted.nonce &&
-    oneLine(decision.reason, 500) === counted.reason
+    (decision.role === undefined || decision.role === counted.role) &&
+    // Someone who approved another model, or other evidence, has not approved this.
+    DIGEST_KEYS.every((key) => decision.digests[key] === undefined || decision.digests[key] === gate.digests[key]) &&
+    oneLine(decision.reason, MAX_COUNTED_REASON) === counted.reason
   );
 }
 

@@ -21,7 +21,7 @@ export const ArtifactRef = z.strictObject({
   bytes: z.number().int().nonnegative(),
   annotations: z
     .record(z.string().max(64), z.string().max(512))
-    .refine((a) => JSON.stringify(a).length <= MAX_ANNOTATION_BYTES, `annotations of at most ${MAX_ANNOTATION_BYTES} bytes`)
+    .refine((a) => new TextEncoder().encode(JSON.stringify(a)).length <= MAX_ANNOTATION_BYTES, `annotations of at most ${MAX_ANNOTATION_BYTES} bytes`)
     .optional(),
 });
 export type ArtifactRef = z.infer<typeof ArtifactRef>;

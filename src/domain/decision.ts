@@ -36,9 +36,15 @@ export type DecisionRoute = 'update' | 'signal';
 
 const MAX_PAYLOAD = 16_384;
 
+/** UTF-8 is never shorter than UTF-16 code units, so that a huge text is refused before it is encoded. */
+function isTooLarge(payload: unknown): boolean {
+  const text = JSON.stringify(payload ?? null);
+  return text.length > MAX_PAYLOAD || new TextEncoder().encode(text).length > MAX_PAYLOAD;
+}
+
 /** Form only: what the update's validator may refuse without leaving an event. Throws with a text for the sender. */
 export function assertDecisionForm(raw: unknown): void {
-  if (JSON.stringify(raw ?? null).length > MAX_PAYLOAD) throw new TypeError(`a decision of at most ${MAX_PAYLOAD} bytes`);
+  if (isTooLarge(raw)) throw new TypeError(`a decision of at most ${MAX_PAYLOAD} bytes`);
   const parsed = Decision.safeParse(raw);
   if (!parsed.success) throw new TypeError(`not a decision: ${firstIssue(parsed.error)}`);
 }
@@ -57,7 +63,7 @@ export function parseSignal(verdict: 'approve' | 'reject', raw: unknown): { deci
 
 function parseFields(verdict: string, fields: object): { decision: Decision } | { malformed: string } {
   // Sized first: parsing or keeping ten megabytes of reason is what an attacker would want.
-  if (JSON.stringify(fields).length > MAX_PAYLOAD) return { malformed: `larger than ${MAX_PAYLOAD} bytes` };
+  if (isTooLarge(fields)) return { malformed: `larger than ${MAX_PAYLOAD} bytes` };
   const parsed = Decision.safeParse({ ...fields, verdict });
   return parsed.success ? { decision: parsed.data } : { malformed: firstIssue(parsed.error) };
 }

@@ -17,6 +17,9 @@ export interface GateRole {
   members?: string[];
 }
 
+/** What a run carries of a counted decision's reason; the whole of it stands in the history. */
+export const MAX_COUNTED_REASON = 200;
+
 /** The decision of one approver that counts just now: an approver's latest one. */
 export interface CountedDecision {
   approver: string;
@@ -141,7 +144,7 @@ export function decideOn(gate: Gate, decision: Decision, now: string, route: Dec
     approver: who.approver,
     role: who.role,
     verdict: decision.verdict,
-    reason: oneLine(decision.reason, 500),
+    reason: oneLine(decision.reason, MAX_COUNTED_REASON),
     route,
     at: now,
     ...(decision.nonce === undefined ? {} : { nonce: decision.nonce }),
@@ -200,9 +203,10 @@ function outcomeOf(gate: Gate, decision: Decision, verdict: string, at: string):
     verdict,
     by: gate.counted.filter((d) => d.verdict === verdict || gate.kind !== 'approval').map((d) => d.approver),
     at,
-    reason: oneLine(decision.reason, 500),
+    reason: oneLine(decision.reason, 300),
     ...(decision.to === undefined ? {} : { to: decision.to }),
-    ...(decision.set === undefined ? {} : { set: decision.set }),
-    ...(decision.input === undefined ? {} : { input: decision.input }),
+    // An approval changes nothing but the answer; what comes with it besides would only be carried along.
+    ...(decision.set === undefined || gate.kind === 'approval' ? {} : { set: decision.set }),
+    ...(decision.input === undefined || gate.kind === 'approval' ? {} : { input: decision.input }),
   };
 }

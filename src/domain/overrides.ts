@@ -1,8 +1,8 @@
 import { ladderOf, type JobPlan, type RunSpec } from './spec.js';
 import { JOB_STAGES, type JobStageName } from './stage.js';
 
-/** Bound of everything that people may set in one run, as JSON: it travels in the run's state. */
-export const MAX_OVERRIDES_BYTES = 16_384;
+/** Bound of everything that people may set in one run, as JSON in UTF-8: it travels in the run's state. */
+export const MAX_OVERRIDES_BYTES = 8192;
 
 /**
  * The full name of a declared parameter: `params.NAME` for the whole run, `stages.STAGE.params.NAME` for one stage.

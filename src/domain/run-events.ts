@@ -1,4 +1,5 @@
 import type { ArtifactRef } from './artifact.js';
+import { closedGate, fewFigures, shortFailure, shortGate, withinBounds, withoutSets } from './bounds.js';
 import { FRESH_LADDER, type LadderState } from './attempts.js';
 import type { Decision, DecisionRoute } from './decision.js';
 import type { FailureView, StopCode } from './failure.js';
@@ -29,7 +30,9 @@ export type RunEvent = { at: string } & (
 );
 
 /** The state after an event. Pure; an event about something that the state does not hold is a mistake of ours and throws. */
-export function reduce(before: RunState, event: RunEvent): RunState {
+export const reduce = (before: RunState, event: RunEvent): RunState => withinBounds(after(before, event));
+
+function after(before: RunState, event: RunEvent): RunState {
   const state: RunState = { ...before, updatedAt: event.at };
   const withStage = (name: string, change: Partial<StageState>): RunState => ({
     ...state,
@@ -39,13 +42,24 @@ export function reduce(before: RunState, event: RunEvent): RunState {
     case 'stage_started':
       return withStage(event.stage, { state: 'running', startedAt: event.at, ladder: FRESH_LADDER, ...(event.identity === undefined ? {} : { identity: event.identity }) });
     case 'stage_skipped':
-      return withStage(event.stage, { state: 'skipped', reason: event.reason });
+      return withStage(event.stage, { state: 'skipped', reason: oneLine(event.reason, 300) });
     case 'stage_reused':
-      return withStage(event.stage, { state: 'done', startedAt: event.at, endedAt: event.at, outputs: event.outputs, figures: event.figures, identity: event.identity, reason: event.reason });
+      return withStage(event.stage, { state: 'done', startedAt: event.at, endedAt: event.at, outputs: event.outputs, figures: fewFigures(event.figures), identity: event.identity, reason: oneLine(event.reason, 300) });
     case 'stage_done':
-      return { ...withStage(event.stage, { state: 'done', endedAt: event.at, outputs: event.outputs, figures: event.figures, job: undefined, reason: event.reason, ...(event.identity === undefined ? {} : { identity: event.identity }) }), failure: undefined };
+      return {
+        ...withStage(event.stage, {
+          state: 'done',
+          endedAt: event.at,
+          outputs: event.outputs,
+          figures: fewFigures(event.figures),
+          job: undefined,
+          reason: event.reason === undefined ? undefined : oneLine(event.reason, 300),
+          ...(event.identity === undefined ? {} : { identity: event.identity }),
+        }),
+        failure: undefined,
+      };
     case 'stage_failed':
-      return { ...withStage(event.stage, { state: 'failed', endedAt: event.at, reason: event.failure.message, job: undefined }), failure: event.failure };
+      return { ...withStage(event.stage, { state: 'failed', endedAt: event.at, reason: oneLine(event.failure.message, 300), job: undefined }), failure: shortFailure(event.failure) };
     case 'job_placed':
       return placeJob(withStage(event.stage, { state: 'running', job: event.key, attempts: event.attempt, ladder: withoutRetry(stageOf(state, event.stage).ladder) }), event);
     case 'job_submitted':
@@ -57,8 +71,8 @@ export function reduce(before: RunState, event: RunEvent): RunState {
     case 'gate_opened':
       return {
         ...withStage(event.gate.stage, { state: 'waiting', job: undefined }),
-        gates: { ...state.gates, [event.gate.id]: event.gate },
-        ...(event.failure === undefined ? {} : { failure: event.failure }),
+        gates: { ...state.gates, [event.gate.id]: shortGate(event.gate) },
+        ...(event.failure === undefined ? {} : { failure: shortFailure(event.failure) }),
       };
     case 'decision_judged':
       return judged(state, event);
@@ -66,13 +80,14 @@ export function reduce(before: RunState, event: RunEvent): RunState {
       const gate = state.gates[event.gate];
       if (gate === undefined) throw new RangeError(`no gate ${event.gate}`);
       const outcome = { verdict: gate.onExpiry, by: [], at: event.at, reason: `nobody decided before ${gate.deadline}` };
-      return note({ ...state, gates: { ...state.gates, [gate.id]: { ...gate, outcome } } }, event.at, gate.stage, `the gate ${gate.id} expired`);
+      return note({ ...state, gates: { ...state.gates, [gate.id]: closedGate({ ...gate, outcome }) } }, event.at, gate.stage, `the gate ${gate.id} expired`);
     }
     case 'repaired': {
       const repaired = withStage(event.stage, { state: 'running', ladder: { ...FRESH_LADDER, bestStep: stageOf(state, event.stage).ladder?.bestStep ?? null } });
       return note(
         {
           ...repaired,
+          gates: withoutSets(state.gates),
           overrides: { ...state.overrides, ...event.set },
           inputs: event.input === undefined ? state.inputs : { ...state.inputs, [event.input.name]: event.input.ref },
         },
@@ -93,7 +108,7 @@ export function reduce(before: RunState, event: RunEvent): RunState {
         status: event.status,
         endedAt: event.at,
         ...(event.stop === undefined ? {} : { stop: event.stop }),
-        ...(event.failure === undefined ? {} : { failure: event.failure }),
+        ...(event.failure === undefined ? {} : { failure: shortFailure(event.failure) }),
       };
   }
 }
@@ -120,7 +135,7 @@ function endJob(state: RunState, event: Extract<RunEvent, { type: 'job_ended' }>
     endedAt: event.at,
     exitCode: outcome?.exit?.exitCode,
     starts: outcome?.starts,
-    progress: outcome?.progress,
+    progress: outcome?.progress?.metrics === undefined ? outcome?.progress : { ...outcome.progress, metrics: fewFigures(outcome.progress.metrics) },
     checkpoint: outcome?.checkpoint,
     reason: event.reason === undefined ? undefined : oneLine(event.reason, 300),
   };
@@ -129,7 +144,7 @@ function endJob(state: RunState, event: Extract<RunEvent, { type: 'job_ended' }>
     ...state,
     jobs: state.jobs.map((j) => (j.key === event.key ? ended : j)),
     stages: { ...state.stages, [job.stage]: { ...stage, job: undefined, ladder: event.ladder, reason: event.reason === undefined ? stage.reason : oneLine(event.reason, 300) } },
-    ...(event.failure === undefined ? {} : { failure: event.failure }),
+    ...(event.failure === undefined ? {} : { failure: shortFailure(event.failure) }),
   };
 }
 
@@ -150,7 +165,7 @@ function judged(state: RunState, event: Extract<RunEvent, { type: 'decision_judg
     ...state,
     decisions: [...state.decisions, entry].slice(-KEEP),
     decisionCount: entry.seq,
-    gates: event.next === undefined ? state.gates : { ...state.gates, [event.next.id]: event.next },
+    gates: event.next === undefined ? state.gates : { ...state.gates, [event.next.id]: event.next.outcome === undefined ? event.next : closedGate(event.next) },
   };
 }
 
@@ -167,7 +182,7 @@ function sendBack(state: RunState, event: Extract<RunEvent, { type: 'sent_back' 
   const text = `sent back to ${event.to} by ${event.by}: ${event.reason}; earlier approvals are void`;
   // An input that a person gave in place of a stage's product would otherwise hide what that stage makes anew.
   const inputs = Object.fromEntries(Object.entries(state.inputs).filter(([name]) => !event.dropInputs.includes(name)));
-  return note({ ...state, round, stages, inputs, failure: undefined }, event.at, event.to, text);
+  return note({ ...state, round, stages, inputs, gates: withoutSets(state.gates), failure: undefined }, event.at, event.to, text);
 }
 
 const note = (state: RunState, at: string, stage: string, text: string): RunState => ({

@@ -78,7 +78,8 @@ export type RunStatus = 'running' | 'completed' | 'failed' | 'rejected' | 'cance
 
 /**
  * The one value that a run is. Queries, UI details, search attributes, status and report are derived from it.
- * It travels through continue-as-new, so it stays under 128 KB: long lists keep their newest `KEEP` entries.
+ * It travels through continue-as-new, so it stays under 128 KB: long lists keep their newest `KEEP` entries, and fewer
+ * when texts are long (bounds.ts).
  */
 export interface RunState {
   v: 1;

@@ -1,7 +1,10 @@
 import * as z from 'zod';
 import { Duration } from './duration.js';
 import { Backend } from './job.js';
-import { PersonName, QuorumRule } from './spec.js';
+import { PersonName, QuorumRules } from './spec.js';
+
+/** Bound of the names that an open gate may carry: a run's state holds them. Room for a thousand people with short names. */
+const MAX_NAMES_BYTES = 16_384;
 
 const Id = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, 'an id in kebab-case');
 
@@ -31,7 +34,7 @@ export type Approver = z.infer<typeof Approver>;
  */
 export const ApprovalPolicy = z.strictObject({
   identity: z.enum(['asserted']).default('asserted'),
-  roles: z.array(QuorumRule).min(1).max(10).default([{ role: 'release-manager', quorum: 1 }]),
+  roles: QuorumRules.min(1).default([{ role: 'release-manager', quorum: 1 }]),
   excludeAuthor: z.boolean().default(true),
 });
 export type ApprovalPolicy = z.infer<typeof ApprovalPolicy>;
@@ -60,6 +63,10 @@ export const Site = z
     limits: Limits.prefault({}),
   })
   .superRefine((site, context) => {
+    const bytesOf = (names: readonly string[]): number => names.reduce((sum, name) => sum + name.length + 3, 0);
+    if (bytesOf(site.approvers.flatMap(({ name, roles }) => roles.map(() => name))) > MAX_NAMES_BYTES)
+      context.addIssue({ code: 'custom', path: ['approvers'], message: `fewer approvers, or in fewer roles: their names once for each role take at most ${MAX_NAMES_BYTES} bytes` });
+    if (bytesOf(site.operators ?? []) > MAX_NAMES_BYTES) context.addIssue({ code: 'custom', path: ['operators'], message: `fewer operators: their names take at most ${MAX_NAMES_BYTES} bytes` });
     const seen = new Set<string>();
     for (const [i, approver] of site.approvers.entries()) {
       if (seen.has(approver.name)) context.addIssue({ code: 'custom', path: ['approvers', i, 'name'], message: `one entry for each name; ${approver.name} stands twice` });

@@ -43,8 +43,15 @@ export const QuorumRule = z.strictObject({ role: Name('a role'), quorum: z.numbe
 /** What happens when nobody decides in time. Approval is not a legal value, so that silence is never consent. */
 const OnExpiry = z.enum(['reject']);
 
+/** Roles that must approve. A run carries who approved, so their number has a bound, far above what any release needs. */
+export const QuorumRules = z
+  .array(QuorumRule)
+  .max(10)
+  .refine((rules) => rules.reduce((sum, rule) => sum + rule.quorum, 0) <= 20, 'at most 20 approvals in all')
+  .refine((rules) => new Set(rules.map((rule) => rule.role)).size === rules.length, 'each role once');
+
 export const ApproveStage = z.strictObject({
-  roles: z.array(QuorumRule).max(10).default([]).describe('Added to the site\'s floor; they can only tighten it.'),
+  roles: QuorumRules.default([]).describe('Added to the site\'s floor; they can only tighten it.'),
   deadline: Duration.prefault('7 days'),
   onExpiry: OnExpiry.default('reject'),
 });

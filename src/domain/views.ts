@@ -32,7 +32,9 @@ export function attributesOf(state: RunState): AttributeView {
   const gate = openGates(state)[0];
   const ended = state.status !== 'running';
   const job = liveJob(state) ?? state.jobs.at(-1);
-  const verdict = Object.values(state.gates).find((g) => g.kind === 'approval')?.outcome?.verdict;
+  const approval = Object.values(state.gates).find((g) => g.kind === 'approval');
+  // Sending a run back voids its approval, which must not stand in the list any longer.
+  const verdict = approval?.round === state.round ? approval.outcome?.verdict : approval === undefined ? undefined : '';
   return {
     FerryStage: ended ? state.status : (currentStage(state)?.name ?? 'finishing'),
     FerryWaitingOn: gate === undefined || ended ? '' : waitingLabel(gate),

@@ -1,0 +1,87 @@
+import type { ArtifactRef } from './artifact.js';
+import type { FailureView } from './failure.js';
+import type { Gate } from './gate.js';
+import { MAX_STATE_BYTES, isLive, type RunState } from './run-state.js';
+import { oneLine } from './text.js';
+
+/** Measurements that a stage or a job shows; a program may report any number of them, under names of any form. */
+const MAX_FIGURES = 16;
+const MAX_FIGURE_NAME = 40;
+const MAX_EVIDENCE = 10;
+
+/** Entries that each list keeps however full the state is: the newest are what a person looks for. */
+const KEEP_AT_LEAST = 5;
+
+export const bytesOf = (value: unknown): number => new TextEncoder().encode(JSON.stringify(value)).length;
+
+export const fewFigures = <T extends number | string>(figures: Record<string, T>): Record<string, T> =>
+  Object.fromEntries(
+    Object.entries(figures)
+      .slice(0, MAX_FIGURES)
+      .map(([name, value]) => [oneLine(name, MAX_FIGURE_NAME), typeof value === 'string' ? (oneLine(value, 100) as T) : value]),
+  );
+
+export const shortFailure = (failure: FailureView): FailureView => ({
+  ...failure,
+  message: oneLine(failure.message, 400),
+  ...(failure.rootLine === undefined ? {} : { rootLine: oneLine(failure.rootLine, 300) }),
+});
+
+export const shortGate = (gate: Gate): Gate => ({
+  ...gate,
+  question: oneLine(gate.question, 300),
+  evidence: gate.evidence.slice(0, MAX_EVIDENCE).map((line) => oneLine(line, 450)),
+});
+
+/** A gate that is closed asks nobody any more: what it was, who decided and what came of it stay. */
+export const closedGate = (gate: Gate): Gate => ({ ...gate, evidence: [], roles: gate.roles.map(({ role, quorum }) => ({ role, quorum })) });
+
+/** The gates without the parameters that were set at them: by then those stand in the run's overrides, or were dropped. */
+export const withoutSets = (gates: Record<string, Gate>): Record<string, Gate> =>
+  Object.fromEntries(
+    Object.entries(gates).map(([id, gate]) => {
+      if (gate.outcome?.set === undefined) return [id, gate];
+      return [id, { ...gate, outcome: { ...gate.outcome, set: undefined } }];
+    }),
+  );
+
+/**
+ * The state within `MAX_STATE_BYTES`. Lists tell a story, so their oldest entries go first, those of the largest list
+ * before the others; a live job never does. What then remains too much are annotations, which the store has as well.
+ */
+export function withinBounds(state: RunState): RunState {
+  let surplus = bytesOf(state) - MAX_STATE_BYTES;
+  if (surplus <= 0) return state;
+  const lists = {
+    notes: state.notes.map(bytesOf),
+    decisions: state.decisions.map(bytesOf),
+    jobs: state.jobs.map((job) => (isLive(job) ? 0 : bytesOf(job))),
+  };
+  const drop = { notes: new Set<number>(), decisions: new Set<number>(), jobs: new Set<number>() };
+  const names = Object.keys(lists) as (keyof typeof lists)[];
+  const left = (name: keyof typeof lists): number => lists[name].reduce((sum, bytes) => sum + bytes, 0);
+  while (surplus > 0) {
+    const [largest] = names.filter((name) => lists[name].filter((bytes) => bytes > 0).length > KEEP_AT_LEAST).sort((a, b) => left(b) - left(a));
+    if (largest === undefined) break;
+    const oldest = lists[largest].findIndex((bytes) => bytes > 0);
+    surplus -= lists[largest][oldest] ?? 0;
+    lists[largest][oldest] = 0;
+    drop[largest].add(oldest);
+  }
+  const shorter: RunState = {
+    ...state,
+    notes: state.notes.filter((_, i) => !drop.notes.has(i)),
+    decisions: state.decisions.filter((_, i) => !drop.decisions.has(i)),
+    jobs: state.jobs.filter((_, i) => !drop.jobs.has(i)),
+  };
+  return surplus <= 0 ? shorter : withoutAnnotations(shorter);
+}
+
+function withoutAnnotations(state: RunState): RunState {
+  const bare = (refs: Record<string, ArtifactRef>): Record<string, ArtifactRef> => Object.fromEntries(Object.entries(refs).map(([name, ref]) => [name, { ...ref, annotations: undefined }]));
+  return {
+    ...state,
+    inputs: bare(state.inputs),
+    stages: Object.fromEntries(Object.entries(state.stages).map(([name, stage]) => [name, { ...stage, outputs: bare(stage.outputs) }])),
+  };
+}
