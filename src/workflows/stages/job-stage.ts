@@ -48,10 +48,13 @@ export function jobStage(stage: JobStageName): StageDefinition {
       const inputs = inputsOf(ctx, stage);
       if (stageOf(ctx.state, stage).state === 'pending') ctx.emit({ type: 'stage_started', stage, identity: identityOf(ctx.spec, ctx.state.overrides, stage, inputs, ctx.input.code) });
       const outputs = Object.fromEntries(Object.entries(wiring.produces).map(([name, kind]) => [name, { kind }]));
-      const outcome = await runJob(ctx, { stage, ladder: ladderOf(ctx.spec, stage), inputs, outputs });
+      const ladder = ladderOf(ctx.spec, stage);
+      const outcome = await runJob(ctx, { stage, ladder, inputs, outputs });
+      const rung = stageOf(ctx.state, stage).ladder?.index ?? 0;
+      const reason = rung === 0 ? undefined : `fell back from ${ladder.slice(0, rung).map((plan) => plan.backend).join(', ')} to ${ladder[rung]?.backend}`;
       const { step, metrics } = outcome.progress ?? {};
       const figures = { ...(step === undefined ? {} : { step }), ...metrics };
-      ctx.emit({ type: 'stage_done', stage, outputs: outcome.exit?.outputs ?? {}, figures, identity: identityOf(ctx.spec, ctx.state.overrides, stage, inputs, ctx.input.code) });
+      ctx.emit({ type: 'stage_done', stage, outputs: outcome.exit?.outputs ?? {}, figures, identity: identityOf(ctx.spec, ctx.state.overrides, stage, inputs, ctx.input.code), reason });
     },
   };
 }
