@@ -5,12 +5,12 @@ import { MAX_STATE_BYTES, isLive, type RunState } from './run-state.js';
 import { oneLine } from './text.js';
 
 /** Measurements that a stage or a job shows; a program may report any number of them, under names of any form. */
-const MAX_FIGURES = 16;
+const MAX_FIGURES = 12;
 const MAX_FIGURE_NAME = 40;
 const MAX_EVIDENCE = 10;
 
 /** Entries that each list keeps however full the state is: the newest are what a person looks for. */
-const KEEP_AT_LEAST = 5;
+const KEEP_AT_LEAST = 3;
 
 export const bytesOf = (value: unknown): number => new TextEncoder().encode(JSON.stringify(value)).length;
 
@@ -50,8 +50,8 @@ export const withoutSets = (gates: Record<string, Gate>): Record<string, Gate> =
  * before the others; a live job never does. What then remains too much are annotations, which the store has as well.
  */
 export function withinBounds(state: RunState): RunState {
-  let surplus = bytesOf(state) - MAX_STATE_BYTES;
-  if (surplus <= 0) return state;
+  let bytes = bytesOf(state);
+  if (bytes <= MAX_STATE_BYTES) return state;
   const lists = {
     notes: state.notes.map(bytesOf),
     decisions: state.decisions.map(bytesOf),
@@ -59,12 +59,13 @@ export function withinBounds(state: RunState): RunState {
   };
   const drop = { notes: new Set<number>(), decisions: new Set<number>(), jobs: new Set<number>() };
   const names = Object.keys(lists) as (keyof typeof lists)[];
-  const left = (name: keyof typeof lists): number => lists[name].reduce((sum, bytes) => sum + bytes, 0);
-  while (surplus > 0) {
-    const [largest] = names.filter((name) => lists[name].filter((bytes) => bytes > 0).length > KEEP_AT_LEAST).sort((a, b) => left(b) - left(a));
+  const left = (name: keyof typeof lists): number => lists[name].reduce((sum, entry) => sum + entry, 0);
+  // Some way below the bound, so that a full state is not shortened anew at every event.
+  while (bytes > MAX_STATE_BYTES * 0.9) {
+    const [largest] = names.filter((name) => lists[name].filter((entry) => entry > 0).length > KEEP_AT_LEAST).sort((a, b) => left(b) - left(a));
     if (largest === undefined) break;
-    const oldest = lists[largest].findIndex((bytes) => bytes > 0);
-    surplus -= lists[largest][oldest] ?? 0;
+    const oldest = lists[largest].findIndex((entry) => entry > 0);
+    bytes -= lists[largest][oldest] ?? 0;
     lists[largest][oldest] = 0;
     drop[largest].add(oldest);
   }
@@ -74,7 +75,7 @@ export function withinBounds(state: RunState): RunState {
     decisions: state.decisions.filter((_, i) => !drop.decisions.has(i)),
     jobs: state.jobs.filter((_, i) => !drop.jobs.has(i)),
   };
-  return surplus <= 0 ? shorter : withoutAnnotations(shorter);
+  return bytes <= MAX_STATE_BYTES ? shorter : withoutAnnotations(shorter);
 }
 
 function withoutAnnotations(state: RunState): RunState {

@@ -121,7 +121,7 @@ export const isOpen = (gate: Gate | undefined): gate is Gate => gate !== undefin
 export const openGates = (state: RunState): Gate[] => Object.values(state.gates).filter(isOpen);
 
 export const stageOf = (state: RunState, name: string): StageState => {
-  const stage = state.stages[name];
+  const stage = Object.hasOwn(state.stages, name) ? state.stages[name] : undefined;
   if (stage === undefined) throw new RangeError(`the run has no stage ${name}`);
   return stage;
 };
