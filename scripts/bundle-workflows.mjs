@@ -5,7 +5,8 @@ import { bundleWorkflowCode } from '@temporalio/worker';
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const quiet = Object.fromEntries(['trace', 'debug', 'info', 'log'].map((level) => [level, () => {}]));
-const logger = { ...quiet, warn: console.warn, error: console.error };
+const complain = (message) => process.stderr.write(`${message}\n`);
+const logger = { ...quiet, warn: complain, error: complain };
 const { code } = await bundleWorkflowCode({ workflowsPath: at('dist/workflows/index.js'), logger });
 await writeFile(at('dist/workflow-bundle.js'), code);
-console.error(`dist/workflow-bundle.js: ${Math.round(code.length / 1024)} KiB`);
+process.stderr.write(`dist/workflow-bundle.js: ${Math.round(code.length / 1024)} KiB\n`);
