@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const scratch = mkdtempSync(join(tmpdir(), 'ferry-ci-'));
+/** @type {{passed: number, failed: number, skipped: string[]}} */
 const totals = { passed: 0, failed: 0, skipped: [] };
 const rows = [];
 const say = (text) => process.stdout.write(`${text}\n`);

@@ -24,8 +24,24 @@ function submit(stage: string, graceMs: number): { key: string; jobDir: string }
   const identity = { ...id, run: 'a-run', key: jobKey(id) };
   const jobDir = jobDirOf(jobsRoot, identity);
   const record: JobRecord = {
-    ...{ schema: 'modelferry.job/1', identity, executor: 'local', kind: 'local', backend: 'cpu', simulated: false, command: ['true'], env: {}, secretNames: [], params: {} },
-    ...{ needs: [], outputs: {}, graceMs, keepCheckpoints: 1, storeRoot: join(jobsRoot, 'store'), submittedAt: '2026-01-01T00:00:00.000Z', candidates: [], passedOver: [] },
+    schema: 'modelferry.job/1',
+    identity,
+    executor: 'local',
+    kind: 'local',
+    backend: 'cpu',
+    simulated: false,
+    command: ['true'],
+    env: {},
+    secretNames: [],
+    params: {},
+    needs: [],
+    outputs: {},
+    graceMs,
+    keepCheckpoints: 1,
+    storeRoot: join(jobsRoot, 'store'),
+    submittedAt: '2026-01-01T00:00:00.000Z',
+    candidates: [],
+    passedOver: [],
   };
   freezeJobRecord(jobDir, record);
   return { key: identity.key, jobDir };
@@ -60,7 +76,9 @@ describe('suspending the jobs of this host', () => {
     const before = performance.now();
     const suspending = suspendLocalJobs({ jobsRoot, hurry: hurry.signal });
     setTimeout(() => hurry.abort(), 300);
-    expect(await suspending).toEqual({ suspended: [], remaining: [stubborn.key] });
+    const { suspended, remaining } = await suspending;
+    // Whether the end of the killed job is still seen before the call returns is a matter of milliseconds.
+    expect([...suspended, ...remaining]).toEqual([stubborn.key]);
     expect(performance.now() - before).toBeLessThan(5000);
     await stubborn.ended;
   });
