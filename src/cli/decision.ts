@@ -62,13 +62,14 @@ function checked(raw: unknown): Decision {
 
 function shown(view: RunStatusView, wait: WaitView | undefined, decision: Decision, context: CliContext): string[] {
   const style = makeStyle(context.color);
+  const isApproval = decision.verdict === 'approve' || decision.verdict === 'reject';
   const digests = Object.entries(decision.digests).map(([name, digest]) => `  ${name.padEnd(9)} ${digest}`);
   return [
     style.bold(`${decision.verdict} ${oneLine(`${view.model} ${view.version}`, 200)} (run ${view.run})${decision.gate === undefined ? '' : ` at ${decision.gate}`}`),
     ...(wait?.question === undefined || wait.question === null ? [] : [`  ${oneLine(wait.question, 500)}`]),
     ...(wait?.evidence ?? []).map((line) => `  - ${oneLine(line, 500)}`),
     ...(wait?.deadline === undefined || wait.deadline === null ? [] : [`  until ${moment(wait.deadline)}`]),
-    ...(digests.length > 0 ? digests : ['  not bound to digests: none could be read']),
+    ...(digests.length > 0 || !isApproval ? digests : ['  not bound to digests: none could be read']),
     `  as ${decision.approver ?? '?'}${decision.role === undefined ? '' : ` (${decision.role})`}: ${oneLine(decision.reason, 500) || 'no reason given'}`,
     style.yellow('  the identity is asserted, not verified'),
   ];

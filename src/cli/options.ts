@@ -13,7 +13,7 @@ export function parseOptions<T extends z.ZodType>(schema: T, options: unknown, c
     const value = issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part], options);
     return { path: name, found: value === undefined ? 'nothing' : JSON.stringify(value), expected: issue.message };
   });
-  throw new UsageError(problems.map(({ path, found, expected }) => `${path}: found ${found}; expected ${expected}`).join('; '), `See: ferry ${command} --help`, problems);
+  throw new UsageError(`ferry ${command} does not take ${problems.length === 1 ? 'this option' : 'these options'} so`, `See: ferry ${command} --help`, problems);
 }
 
 /** `uiPort` is typed `--ui-port`. */

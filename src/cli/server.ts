@@ -1,9 +1,4 @@
 import { connect, type FerryConnection } from '../client/connect.js';
-import { readDevFile, pidExists } from '../client/home.js';
-import type { SpecStore } from '../client/start.js';
-import { loadSite, storeDirOf, type LoadedSite } from '../engines/config/load-site.js';
-import { findArtifact, packSource, type Packed } from '../engines/config/pack-sources.js';
-import { LocalStore } from '../engines/artifacts/local-store.js';
 import type { CliContext } from './context.js';
 
 export type Server = FerryConnection & { ui: string | null };
@@ -16,40 +11,4 @@ export async function withServer<T>(context: CliContext, work: (server: Server) 
   } finally {
     await ferry.close();
   }
-}
-
-/**
- * The site as this machine sees it. The built-in one stands in only while a `ferry dev` of this home runs: it is that
- * one's site then too.
- */
-export async function siteOf(context: CliContext): Promise<LoadedSite> {
-  return await loadSite({ path: context.sitePath, env: context.env['FERRY_SITE'], cwd: context.cwd, builtIn: await devRuns(context.home) });
-}
-
-export async function devRuns(home: string): Promise<boolean> {
-  const dev = await readDevFile(home);
-  return dev !== undefined && pidExists(dev.dev.pid);
-}
-
-/** The store of the site that is in force here; without a site file the default one of the home, which is only a folder. */
-export async function storeOf(context: CliContext): Promise<LocalStore> {
-  const loaded = await loadSite({ path: context.sitePath, env: context.env['FERRY_SITE'], cwd: context.cwd, builtIn: true });
-  return new LocalStore(storeDirOf(loaded, context.home));
-}
-
-/** What a spec names, put into this machine's store; tells on stderr what went in and what was left out. */
-export async function openSpecStore(context: CliContext, dir: string): Promise<SpecStore> {
-  const store = await storeOf(context);
-  const tell = ({ path, ref, leftOut }: Packed): void => {
-    context.stderr.write(`packed ${path} as ${ref.digest} (${ref.bytes} bytes) into ${store.root}\n`);
-    if (leftOut.length > 0) context.stderr.write(`left out of ${path}: ${leftOut.slice(0, 20).join(', ')}${leftOut.length > 20 ? ` and ${leftOut.length - 20} more` : ''}\n`);
-  };
-  return {
-    async pack(path, kind) {
-      const packed = await packSource({ store, dir, path, kind });
-      tell(packed);
-      return packed.ref;
-    },
-    find: async (digest, kind) => ({ ...(await findArtifact(store, digest)), kind }),
-  };
 }

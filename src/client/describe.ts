@@ -11,15 +11,15 @@ import { lookUp, startInputOf, uiLink } from './run-record.js';
 import { calling, isDeadline, isInvalidArgument, toClientError } from './server-error.js';
 import { visibilityView } from './visibility-view.js';
 
-/** `ferry status` answers within 3 s in all: this leaves a second for starting, connecting and the fallback. */
-const QUERY_TIMEOUT_MS = 2000;
+/** `ferry status` answers within 3 s in all: this leaves as long again for starting, connecting and the fallback on a busy machine. */
+const QUERY_TIMEOUT_MS = 1500;
 
 const GRPC_FAILED_PRECONDITION = 9;
 
 export interface DescribeInput {
   client: Client;
   run: string;
-  /** How long a worker may take to answer before the run is told from visibility. Default 2 s. */
+  /** How long a worker may take to answer before the run is told from visibility. Default 1.5 s. */
   timeoutMs?: number;
   /** The base of links into the Web UI. */
   ui?: string | null;

@@ -6,7 +6,7 @@ import type { CliContext } from '../context.js';
 import { EXIT } from '../errors.js';
 import { argument, collect, parseOptions, parsePairs } from '../options.js';
 import { printJson, printLines } from '../output.js';
-import { storeOf } from '../server.js';
+import { storeOf } from '../site.js';
 
 const Options = z.object({ kind: ArtifactKind, annotate: z.array(z.string()) });
 

@@ -6,7 +6,7 @@ import type { CliContext } from '../context.js';
 import { EXIT, UsageError } from '../errors.js';
 import { argument } from '../options.js';
 import { printJson, printLines } from '../output.js';
-import { storeOf } from '../server.js';
+import { storeOf } from '../site.js';
 
 export function configure(command: Command): void {
   command

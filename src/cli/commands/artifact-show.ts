@@ -5,7 +5,7 @@ import type { CliContext } from '../context.js';
 import { EXIT } from '../errors.js';
 import { argument, parseOptions } from '../options.js';
 import { printJson, printLines } from '../output.js';
-import { storeOf } from '../server.js';
+import { storeOf } from '../site.js';
 
 const Options = z.object({ verify: z.boolean().default(true) });
 

@@ -12,7 +12,7 @@ import { argument, currentUser } from '../options.js';
 import { pageWidth, printJson, printLines } from '../output.js';
 import { table, truncate } from '../render/layout.js';
 import { makeStyle } from '../render/style.js';
-import { siteOf } from '../server.js';
+import { siteOf } from '../site.js';
 
 export function configure(command: Command): void {
   command

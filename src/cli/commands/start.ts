@@ -8,7 +8,8 @@ import { exitCodeOf, follow } from '../follow.js';
 import { argument, currentUser, parseOptions } from '../options.js';
 import { printJson, printLines } from '../output.js';
 import { ChangeTeller } from '../render/changes.js';
-import { openSpecStore, withServer } from '../server.js';
+import { withServer } from '../server.js';
+import { openSpecStore } from '../site.js';
 
 const Options = z.object({ id: z.string().optional(), wait: z.boolean().default(false), site: z.string().optional() });
 

@@ -12,8 +12,8 @@ export const SITE_FILE = 'ferry.site.yaml';
 
 export interface LoadedSite {
   site: Site;
-  /** The absolute path of its file. */
-  source: string | 'built-in';
+  /** The absolute path of its file, or `built-in`. */
+  source: string;
   /** Of the parsed site: equal sites have equal digests, however they are written. */
   digest: string;
 }
