@@ -12,7 +12,31 @@ const MAX_EVIDENCE = 10;
 /** Entries that each list keeps however full the state is: the newest are what a person looks for. */
 const KEEP_AT_LEAST = 3;
 
-export const bytesOf = (value: unknown): number => new TextEncoder().encode(JSON.stringify(value)).length;
+/** Of objects, which the reducer never changes: measuring a whole state at every event would cost more than reducing. */
+const measured = new WeakMap<object, number>();
+
+/** The size of a JSON value as text in UTF-8. */
+export function bytesOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return utf8Length(JSON.stringify(value) ?? 'null');
+  const known = measured.get(value);
+  if (known !== undefined) return known;
+  const parts = Array.isArray(value)
+    ? value.map(bytesOf)
+    : Object.entries(value).flatMap(([name, inner]) => (inner === undefined ? [] : [utf8Length(JSON.stringify(name)) + 1 + bytesOf(inner)]));
+  const bytes = parts.reduce((sum, part) => sum + part, 2 + Math.max(0, parts.length - 1));
+  measured.set(value, bytes);
+  return bytes;
+}
+
+function utf8Length(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    // Both halves of a pair take two of its four bytes.
+    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1;
+  }
+  return bytes;
+}
 
 export const fewFigures = <T extends number | string>(figures: Record<string, T>): Record<string, T> =>
   Object.fromEntries(
