@@ -23,6 +23,8 @@ export const TEST_SITE: SiteInput = { ...BUILT_IN_SITE, name: 'test', limits: { 
 export interface WorkerProcess {
   pid: number;
   process: ChildProcess;
+  /** What it has logged so far. */
+  log: () => string;
   /** Resolves when it has ended, with its exit code or signal. */
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   kill9: () => Promise<void>;
@@ -37,7 +39,7 @@ export interface Stack {
   home: string;
   /** Where jobs of a test write down their own starts: `$RECORDS` in the commands of `shellJob`. */
   records: string;
-  startWorker: (options?: { dieAt?: string; site?: SiteInput }) => Promise<WorkerProcess>;
+  startWorker: (options?: { dieAt?: string; site?: SiteInput; env?: Record<string, string>; logLevel?: string }) => Promise<WorkerProcess>;
   startRun: (id: string, spec: RunSpecInput, extra?: Partial<RunInput>) => Promise<WorkflowHandle & { runUid: string }>;
   stop: () => Promise<void>;
 }
@@ -54,16 +56,17 @@ export async function startStack({ ui = false }: { ui?: boolean } = {}): Promise
     client,
     home,
     records,
-    async startWorker({ dieAt, site = TEST_SITE } = {}) {
+    async startWorker({ dieAt, site = TEST_SITE, env = {}, logLevel = 'warn' } = {}) {
       const executors = { local: { kind: 'local', env: { RECORDS: records } } };
-      const argument = JSON.stringify({ address: server.address, home, site: { executors, ...site }, dieAt });
-      const child = spawn(process.execPath, [WORKER_PROGRAM, argument], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const argument = JSON.stringify({ address: server.address, home, site: { executors, ...site }, dieAt, logLevel });
+      const child = spawn(process.execPath, [WORKER_PROGRAM, argument], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
       let stderr = '';
-      child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-4000)));
+      child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
       const ended = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }));
       const worker: WorkerProcess = {
         pid: child.pid ?? 0,
         process: child,
+        log: () => stderr,
         ended,
         async kill9() {
           child.kill('SIGKILL');
@@ -78,7 +81,7 @@ export async function startStack({ ui = false }: { ui?: boolean } = {}): Promise
       };
       workers.push(worker);
       const first = await Promise.race([once(child.stdout ?? child, 'data').then(() => 'ready' as const), ended]);
-      if (first !== 'ready') throw new Error(`the worker did not start: ${stderr}`);
+      if (first !== 'ready') throw new Error(`the worker did not start: ${stderr.slice(-4000)}`);
       return worker;
     },
     async startRun(id, spec, extra = {}) {

@@ -1,13 +1,13 @@
 // A worker as a process of its own, built from the compiled project, with the one thing that `ferry worker` has no
 // option for: it can be told to die (SIGKILL, by its own hand) at a named step of submitting a job.
-// usage: node worker-program.mjs '{"address","home","site","dieAt"?}'
+// usage: node worker-program.mjs '{"address","home","site","logLevel","dieAt"?}'
 import { Client, Connection } from '@temporalio/client';
 import { Site } from '../../dist/domain/site.js';
 import { withAbsolutePaths } from '../../dist/workers/config.js';
 import { createLogger } from '../../dist/workers/logger.js';
 import { startWorker } from '../../dist/workers/main.js';
 
-const { address, home, site, dieAt } = JSON.parse(process.argv[2]);
+const { address, home, site, logLevel, dieAt } = JSON.parse(process.argv[2]);
 const connection = await Connection.connect({ address });
 const worker = await startWorker({
   connection: { address },
@@ -15,7 +15,7 @@ const worker = await startWorker({
   client: new Client({ connection }),
   home,
   site: withAbsolutePaths(Site.parse(site), 'built-in', home),
-  logger: createLogger('warn'),
+  logger: createLogger(logLevel),
   env: process.env,
   onSubmitStep: (step) => {
     if (step === dieAt) process.kill(process.pid, 'SIGKILL');
