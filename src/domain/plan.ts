@@ -41,15 +41,15 @@ export type PlanSite = Pick<SiteView, 'approval' | 'members' | 'secrets'> & { na
 
 /** A site file as a plan needs it. */
 export function planSiteOf(site: Site): PlanSite {
-  const members: Record<string, string[]> = {};
-  for (const { name, roles } of site.approvers) for (const role of roles) (members[role] ??= []).push(name);
+  const roles = [...new Set(site.approvers.flatMap((approver) => approver.roles))];
+  const members: Record<string, string[]> = Object.fromEntries(roles.map((role) => [role, site.approvers.filter((a) => a.roles.includes(role)).map((a) => a.name)]));
   const { identity, excludeAuthor } = site.approval;
   return {
     name: site.name,
     executors: site.executors,
     secrets: Object.keys(site.secrets),
     members,
-    approval: { identity, excludeAuthor, roles: site.approval.roles.map((rule): GateRole => ({ ...rule, members: members[rule.role] ?? [] })) },
+    approval: { identity, excludeAuthor, roles: site.approval.roles.map((rule): GateRole => ({ ...rule, members: (Object.hasOwn(members, rule.role) ? members[rule.role] : undefined) ?? [] })) },
   };
 }
 

@@ -72,6 +72,9 @@ export function problemsOf(error: z.ZodError, document: unknown, keysAt: KeysAt)
   return error.issues.flatMap((issue) => problemsOfIssue(issue, [], document, keysAt)).slice(0, 100);
 }
 
+/** zod's words for types, as people who write YAML say them. */
+const WORDS: Partial<Record<string, string>> = { record: 'mapping', object: 'mapping', array: 'list', int: 'whole number', boolean: 'truth value' };
+
 function problemsOfIssue(issue: z.core.$ZodIssue, base: readonly PropertyKey[], document: unknown, keysAt: KeysAt): Problem[] {
   const path = [...base, ...issue.path];
   const at = formatPath(path);
@@ -106,7 +109,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue, base: readonly PropertyKey[], 
       ];
     }
     case 'invalid_type':
-      return [{ path: at, found: describeValue(value), expected: `a ${issue.expected === 'record' || issue.expected === 'object' ? 'mapping' : issue.expected}` }];
+      return [{ path: at, found: describeValue(value), expected: `a ${WORDS[issue.expected] ?? issue.expected}` }];
     default:
       return [{ path: at, found: describeValue(value), expected: issue.message }];
   }

@@ -34,7 +34,7 @@ export function rolesOf(site: Pick<SiteView, 'approval' | 'members'>, added: rea
   const roles = new Map(site.approval.roles.map((role) => [role.role, role]));
   for (const { role, quorum } of added) {
     const floor = roles.get(role);
-    roles.set(role, { role, quorum: Math.max(quorum, floor?.quorum ?? 0), members: floor?.members ?? site.members[role] ?? [] });
+    roles.set(role, { role, quorum: Math.max(quorum, floor?.quorum ?? 0), members: floor?.members ?? (Object.hasOwn(site.members, role) ? site.members[role] : undefined) ?? [] });
   }
   return [...roles.values()];
 }
