@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript, so that it runs from a checkout; dist/ is built by `npm ci`.
 import { existsSync, readFileSync } from 'node:fs';
+import module from 'node:module';
 
 const args = process.argv.slice(2);
 if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
@@ -10,6 +11,8 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
 } else {
   const entry = new URL('../dist/cli/index.js', import.meta.url);
   if (existsSync(entry)) {
+    // Since Node 22.8: compiled code is kept from call to call.
+    module.enableCompileCache?.();
     const { runProcess } = await import(entry.href);
     await runProcess(args);
   } else {

@@ -23,6 +23,8 @@ export interface CliContext {
   color: boolean;
   /** Of the terminal, in characters; 80 where there is none. */
   columns: number;
+  /** Of the terminal, in lines; 24 where there is none. */
+  rows: number;
   /** Aborted by SIGINT and SIGTERM. A command that waits ends soon afterwards. */
   signal: AbortSignal;
   connection: { address?: string; namespace?: string; profile?: string };

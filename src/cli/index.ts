@@ -36,6 +36,7 @@ export async function runProcess(argv: readonly string[]): Promise<void> {
     isTty: process.stdout.isTTY,
     canAsk: process.stdin.isTTY && process.stderr.isTTY,
     columns: process.stdout.columns || 80,
+    rows: process.stdout.rows || 24,
     signal: interrupted.signal,
     heed(signals) {
       mode = signals;

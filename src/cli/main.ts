@@ -13,6 +13,7 @@ export interface World {
   isTty: boolean;
   canAsk: boolean;
   columns: number;
+  rows: number;
   /** Aborted by SIGINT and SIGTERM, once `heed` was called with `end` or `tell`. */
   signal: AbortSignal;
   /** Called with what signals shall do, before the command runs. */

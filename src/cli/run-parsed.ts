@@ -38,6 +38,7 @@ export async function runParsed(entry: CommandEntry, args: readonly string[], wo
       canAsk: world.canAsk && json !== true,
       color: world.isTty && json !== true && color && !world.env['NO_COLOR'] && world.env['TERM'] !== 'dumb',
       columns: world.columns,
+      rows: world.rows,
       signal: world.signal,
       connection: { address, namespace, profile },
       sitePath: site,

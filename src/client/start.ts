@@ -81,7 +81,7 @@ export async function launch({ client, run, input, ui }: { client: Client; run: 
         memo: { ...memo },
         typedSearchAttributes: attributesFor(spec),
         staticSummary: `${spec.model} ${spec.version}, spec ${specDigest.slice(0, 19)}`,
-        staticDetails: detailsFor(spec, specDigest, input),
+        staticDetails: detailsFor({ run, spec, specDigest, input }),
       }),
     );
     return answer(input.runUid);
@@ -160,7 +160,7 @@ function attributesFor(spec: RunSpec): SearchAttributePair[] {
 }
 
 /** Markdown for the run's page in the Temporal UI. */
-function detailsFor(spec: RunSpec, specDigest: string, input: RunInput): string {
+function detailsFor({ run, spec, specDigest, input }: { run: string; spec: RunSpec; specDigest: string; input: RunInput }): string {
   const text = JSON.stringify(input.spec, null, 2);
   const shown = text.length > MAX_DETAILS_SPEC ? `${text.slice(0, MAX_DETAILS_SPEC)}\n… (${text.length} characters in all)` : text;
   // A fence is closed by one that is as long: longer than any run of backticks inside, the text can't leave its block.
@@ -169,6 +169,9 @@ function detailsFor(spec: RunSpec, specDigest: string, input: RunInput): string 
     `Release of **${escapeMarkdown(spec.model)} ${escapeMarkdown(spec.version)}**, asked for by ${escapeMarkdown(spec.author ?? input.requestedBy)}.`,
     '',
     ...(input.resume === undefined ? [] : [`Takes over from ${escapeMarkdown(input.resume.run)} what stands before ${input.resume.from}.`, '']),
+    // Current details come from a worker; this is read without one.
+    `Where it stands and who is waited for: \`ferry status ${run}\`, the newest line of the timeline, or the search attributes.`,
+    '',
     `Spec \`${specDigest}\`:`,
     '',
     `${fence}json`,

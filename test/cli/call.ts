@@ -28,6 +28,7 @@ export async function call(args: readonly string[], { cwd = tmpdir(), env = {}, 
     isTty: false,
     canAsk: false,
     columns,
+    rows: 24,
     signal: new AbortController().signal,
     heed: () => undefined,
   });

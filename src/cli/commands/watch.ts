@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
 import { digestOf } from '../../domain/canonical.js';
 import type { RunStatusView } from '../../domain/status.js';
+import { shellQuote } from '../../domain/text.js';
 import type { CliContext } from '../context.js';
 import { exitCodeOf, follow } from '../follow.js';
 import { argument } from '../options.js';
 import { printJson, printLines } from '../output.js';
 import { ChangeTeller } from '../render/changes.js';
+import { textWidth } from '../render/layout.js';
 import { renderStatus } from '../render/status.js';
+import { withoutStyles } from '../render/style.js';
 import { withServer } from '../server.js';
 
 export function configure(command: Command): void {
@@ -47,17 +50,24 @@ function changes(context: CliContext): (view: RunStatusView) => void {
   return (view) => printLines(context, teller.tell(view, Date.now()));
 }
 
-/** Draws over what it drew before. Lines that fill the terminal's width would wrap and spoil the count. */
+/** Draws over what it drew before: at most a screenful, since the cursor cannot go up to what has scrolled away. */
 function redraw(context: CliContext): (view: RunStatusView) => void {
+  const { stdout, columns, rows, color } = context;
+  const height = (line: string): number => Math.max(1, Math.ceil(textWidth(withoutStyles(line)) / columns));
   let drawn = 0;
   return (view) => {
-    const lines = renderStatus(view, { width: context.columns - 1, color: context.color, now: Date.now() });
-    const rows = lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(visibleLength(line) / context.columns)), 0);
+    const shown: string[] = [];
+    let used = 0;
+    for (const line of renderStatus(view, { width: columns - 1, color, now: Date.now() })) {
+      if (used + height(line) > rows - 1) {
+        shown[shown.length - 1] = `… ferry status ${shellQuote(view.run)} shows the rest`;
+        break;
+      }
+      shown.push(line);
+      used += height(line);
+    }
     const up = drawn === 0 ? '' : `\u001b[${drawn}A\u001b[J`;
-    context.stdout.write(`${up}${lines.join('\n')}\n`);
-    drawn = rows;
+    stdout.write(`${up}${shown.join('\n')}\n`);
+    drawn = shown.reduce((sum, line) => sum + height(line), 0);
   };
 }
-
-// eslint-disable-next-line no-control-regex -- our own styles
-const visibleLength = (line: string): number => line.replace(/\u001b\[\d+m/g, '').length;

@@ -15,3 +15,7 @@ export function makeStyle(color: boolean): Style {
   const style = (name: keyof Style) => (text: string): string => (color && text !== '' ? `\u001b[${CODES[name][0]}m${text}\u001b[${CODES[name][1]}m` : text);
   return { bold: style('bold'), dim: style('dim'), red: style('red'), green: style('green'), yellow: style('yellow'), cyan: style('cyan') };
 }
+
+/** The text alone, to count its columns. */
+// eslint-disable-next-line no-control-regex -- our own codes
+export const withoutStyles = (text: string): string => text.replace(/\u001b\[\d+m/g, '');
