@@ -38,11 +38,11 @@ export const Duration = z.string().transform((text, context) => {
 
 /** `1h 02m`, `3m 05s`, `12.3s`, `450ms`: the two largest units, for people. */
 export function formatDuration(ms: number): string {
-  // Cut, not rounded: 59.96 s would otherwise show as 60.0s.
-  if (ms < 1000) return `${Math.max(0, Math.floor(ms))}ms`;
-  if (ms < 60_000) return `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
+  // The bounds are where rounding would show the next unit: 60.0s, 1000ms.
+  if (ms < 999.5) return `${Math.max(0, Math.round(ms))}ms`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)}s`;
   const pad = (n: number): string => String(n).padStart(2, '0');
-  const seconds = Math.floor(ms / 1000);
+  const seconds = Math.max(60, Math.floor(ms / 1000));
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${pad(seconds % 60)}s`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h ${pad(Math.floor((seconds % 3600) / 60))}m`;
   return `${Math.floor(seconds / 86_400)}d ${pad(Math.floor((seconds % 86_400) / 3600))}h`;
