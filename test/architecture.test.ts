@@ -24,7 +24,7 @@ const RULES: Record<Room, RoomRule> = {
   engines: { from: ['domain'], not: /^@temporalio\// },
   workflows: { from: ['domain', 'temporal-failure'], typesFrom: ['activities'], packages: /^@temporalio\/(?:workflow|common)$/ },
   activities: { from: ['domain', 'engines', 'temporal-failure'], not: TEMPORAL_BUT('activity|client|common|proto') },
-  client: { from: ['domain', 'workflows/messages'], not: TEMPORAL_BUT('client|common|envconfig') },
+  client: { from: ['domain'], not: TEMPORAL_BUT('client|common|envconfig') },
   cli: { from: ['client', 'engines', 'domain'], typesFrom: ['workers'], not: TEMPORAL_BUT('client|common|envconfig') },
   workers: { from: ['domain', 'engines', 'workflows', 'activities', 'client', 'temporal-failure'] },
   testing: { from: ['domain', 'engines', 'workflows', 'activities', 'client', 'workers', 'temporal-failure'] },
@@ -120,7 +120,7 @@ describe('the rooms', () => {
 
   it.each([
     ['src/workflows/stages/x.ts', "import type { A } from '../../activities/jobs/index.js';"],
-    ['src/client/x.ts', "import { a } from '../workflows/messages.js';"],
+    ['src/client/x.ts', "import { a } from '../domain/names.js';"],
     ['src/cli/commands/worker.ts', "const { a } = await import('../../workers/main.js');"],
     ['src/testing/x.ts', "const { a } = await import('../workers/main.js');"],
     ['src/workers/config.ts', 'const a = process.env.FERRY_SITE;'],

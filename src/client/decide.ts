@@ -2,7 +2,7 @@ import { WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTime
 import { randomUUID } from 'node:crypto';
 import type { Decision } from '../domain/decision.js';
 import type { DecisionAnswer } from '../domain/gate.js';
-import { approveSignal, decideUpdate, rejectSignal } from '../workflows/messages.js';
+import { APPROVE, DECIDE, REJECT } from '../domain/names.js';
 import { queryState } from './describe.js';
 import { ClientError, EXIT_UNREACHABLE, EXIT_USAGE } from './errors.js';
 import { lookUp } from './run-record.js';
@@ -47,7 +47,7 @@ export async function decide({ client, run, decision: given, durable = false, ti
     throw noWorker(run, isSignal(decision.verdict));
   }
   try {
-    return await client.connection.withDeadline(Date.now() + timeoutMs, () => client.workflow.getHandle(run).executeUpdate(decideUpdate, { args: [decision], updateId: decision.nonce }));
+    return await client.connection.withDeadline(Date.now() + timeoutMs, () => client.workflow.getHandle(run).executeUpdate<DecisionAnswer, [Decision]>(DECIDE, { args: [decision], updateId: decision.nonce }));
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) return { accepted: false, code: 'malformed', reason: error.cause?.message ?? error.message, quorum: {} };
     if (error instanceof WorkflowNotFoundError) return ended(run, 'no longer running');
@@ -61,7 +61,7 @@ const isSignal = (verdict: string): verdict is 'approve' | 'reject' => verdict =
 async function leave(client: Client, run: string, decision: Decision): Promise<LeftDecision> {
   const { verdict } = decision;
   if (!isSignal(verdict)) throw new ClientError({ code: 'no_signal', message: `No worker answers for ${run}, and only approve and reject can be left as a signal`, hint: 'Start a worker with: ferry worker, then repeat the command', exitCode: EXIT_USAGE });
-  const signal = verdict === 'approve' ? approveSignal : rejectSignal;
+  const signal = verdict === 'approve' ? APPROVE : REJECT;
   await calling('did not take the signal', () => client.connection.withDeadline(Date.now() + WORKER_TIMEOUT_MS, () => client.workflow.getHandle(run).signal(signal, decision)));
   return { accepted: null, code: 'left', reason: `left at the server as the signal ${verdict}; a worker judges it when it comes. See what became of it with: ferry status ${run}`, quorum: {} };
 }

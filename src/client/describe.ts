@@ -5,7 +5,7 @@ import { WatchHeartbeat } from '../domain/job.js';
 import { upgradeState, type RunState } from '../domain/run-state.js';
 import { statusOf, type RunStatusView } from '../domain/status.js';
 import { oneLine } from '../domain/text.js';
-import { stateQuery } from '../workflows/messages.js';
+import { STATE } from '../domain/names.js';
 import { grpcStatus } from './connect.js';
 import { lookUp, startInputOf, uiLink } from './run-record.js';
 import { calling, isDeadline, isInvalidArgument, toClientError } from './server-error.js';
@@ -61,7 +61,7 @@ export async function readRun({ client, run, timeoutMs = QUERY_TIMEOUT_MS, ui }:
  */
 export async function queryState(client: Client, run: string, timeoutMs: number): Promise<RunState | undefined> {
   try {
-    return upgradeState(await client.connection.withDeadline(Date.now() + timeoutMs, () => client.workflow.getHandle(run).query(stateQuery)));
+    return upgradeState(await client.connection.withDeadline(Date.now() + timeoutMs, () => client.workflow.getHandle(run).query(STATE)));
   } catch (error) {
     // No worker in time, none seen lately, a worker that does not know this workflow or fails on it.
     const unanswered = isDeadline(error) || grpcStatus(error) === GRPC_FAILED_PRECONDITION || isInvalidArgument(error) || error instanceof QueryNotRegisteredError;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { WORKFLOW_QUEUE } from '../domain/ids.js';
 import type { JobView } from '../domain/status.js';
 import type { SweepRequest, SweepResult } from '../domain/sweep.js';
-import { SWEEP_JOBS } from '../workflows/messages.js';
+import { SWEEP_JOBS } from '../domain/names.js';
 import { describeRun } from './describe.js';
 import { ClientError, EXIT_UNREACHABLE, messageOf } from './errors.js';
 import { calling } from './server-error.js';

@@ -1,20 +1,10 @@
 import type { Connection } from '@temporalio/client';
+import { SEARCH_ATTRIBUTES } from '../domain/views.js';
 import { grpcStatus } from './connect.js';
 import { ClientError, EXIT_UNREACHABLE, EXIT_USAGE, messageOf } from './errors.js';
 
-export type SearchAttributeType = 'Keyword' | 'Datetime';
-
-/** What a run writes of itself for lists and the Web UI. Names and types are wire names: never changed. */
-export const SEARCH_ATTRIBUTES = {
-  FerryStage: 'Keyword',
-  FerryWaitingOn: 'Keyword',
-  FerryBackend: 'Keyword',
-  FerryModel: 'Keyword',
-  FerryVersion: 'Keyword',
-  FerryVerdict: 'Keyword',
-  FerryTargetDate: 'Datetime',
-} as const satisfies Record<string, SearchAttributeType>;
 export type SearchAttributeName = keyof typeof SEARCH_ATTRIBUTES;
+type SearchAttributeType = (typeof SEARCH_ATTRIBUTES)[SearchAttributeName];
 
 /** `temporal.api.enums.v1.IndexedValueType`: the numbers on the wire. */
 const INDEXED_VALUE_TYPE = { Keyword: 2, Datetime: 6 } as const satisfies Record<SearchAttributeType, number>;

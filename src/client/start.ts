@@ -8,8 +8,8 @@ import { formatPath } from '../domain/problems.js';
 import type { Rehearsal, RunInput, TakenOver } from '../domain/run-input.js';
 import { PersonName, RunSpec, type RunSpecInput } from '../domain/spec.js';
 import { PRODUCERS, STAGE_WIRING } from '../domain/stage.js';
-import { escapeMarkdown } from '../domain/text.js';
-import { RELEASE_MODEL } from '../workflows/messages.js';
+import { markdown } from '../domain/views.js';
+import { RELEASE_MODEL } from '../domain/names.js';
 import { ClientError, EXIT_USAGE } from './errors.js';
 import { lookUp, memoOf, uiLink, type RunMemo } from './run-record.js';
 import { calling } from './server-error.js';
@@ -166,9 +166,9 @@ function detailsFor({ run, spec, specDigest, input }: { run: string; spec: RunSp
   // A fence is closed by one that is as long: longer than any run of backticks inside, the text can't leave its block.
   const fence = '`'.repeat(Math.max(3, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length + 1)));
   const lines = [
-    `Release of **${escapeMarkdown(spec.model)} ${escapeMarkdown(spec.version)}**, asked for by ${escapeMarkdown(spec.author ?? input.requestedBy)}.`,
+    `Release of **${markdown(spec.model)} ${markdown(spec.version)}**, asked for by ${markdown(spec.author ?? input.requestedBy)}.`,
     '',
-    ...(input.resume === undefined ? [] : [`Takes over from ${escapeMarkdown(input.resume.run)} what stands before ${input.resume.from}.`, '']),
+    ...(input.resume === undefined ? [] : [`Takes over from ${markdown(input.resume.run)} what stands before ${input.resume.from}.`, '']),
     // Current details come from a worker; this is read without one.
     `Where it stands and who is waited for: \`ferry status ${run}\`, the newest line of the timeline, or the search attributes.`,
     '',

@@ -163,6 +163,7 @@ export const JobListing = z.strictObject({
   attempt: z.number(),
   executor: z.string(),
   backend: Backend,
+  simulated: z.boolean(),
   handle: JobHandle.optional(),
   state: JobObservation.shape.state,
   starts: z.number(),

@@ -40,9 +40,10 @@ export interface PlannedApproval {
 export type PlanSite = Pick<SiteView, 'approval' | 'members' | 'secrets'> & { name: string; executors: Record<string, { backends: readonly string[] }> };
 
 /** A site file as a plan needs it. */
-export function planSiteOf(site: Site): PlanSite {
-  const roles = [...new Set(site.approvers.flatMap((approver) => approver.roles))];
-  const members: Record<string, string[]> = Object.fromEntries(roles.map((role) => [role, site.approvers.filter((a) => a.roles.includes(role)).map((a) => a.name)]));
+export function planSiteOf(site: Site): PlanSite & { executors: Site['executors'] } {
+  // Sorted, since the policy's digest covers them: the order in which a file names people decides nothing.
+  const roles = [...new Set(site.approvers.flatMap((approver) => approver.roles))].sort();
+  const members: Record<string, string[]> = Object.fromEntries(roles.map((role) => [role, site.approvers.filter((a) => a.roles.includes(role)).map((a) => a.name).sort()]));
   const { identity, excludeAuthor } = site.approval;
   return {
     name: site.name,

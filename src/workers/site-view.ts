@@ -1,5 +1,6 @@
 import { digestOf } from '../domain/canonical.js';
 import { executorQueue, localQueue } from '../domain/ids.js';
+import { planSiteOf } from '../domain/plan.js';
 import type { ExecutorConfig, Site } from '../domain/site.js';
 import type { SiteView } from '../domain/site-view.js';
 
@@ -12,16 +13,10 @@ export const queueOf = (id: string, config: ExecutorConfig, hostId: string): str
 
 /** What workflows get to know of this worker's site: names, roles and limits. */
 export function siteViewOf(site: Site, hostId: string): SiteView {
-  const roles = [...new Set(site.approvers.flatMap((approver) => approver.roles))].sort();
-  const members = Object.fromEntries(roles.map((role) => [role, site.approvers.filter((a) => a.roles.includes(role)).map((a) => a.name).sort()]));
-  const { identity, excludeAuthor } = site.approval;
   return {
-    name: site.name,
+    ...planSiteOf(site),
     digest: digestOf(site),
     executors: Object.fromEntries(Object.entries(site.executors).map(([id, config]) => [id, { kind: config.kind, queue: queueOf(id, config, hostId), backends: config.backends }])),
-    secrets: Object.keys(site.secrets),
-    approval: { identity, excludeAuthor, roles: site.approval.roles.map((rule) => ({ ...rule, members: members[rule.role] ?? [] })) },
-    members,
     ...(site.operators === undefined ? {} : { operators: site.operators }),
     limits: site.limits,
   };

@@ -1,6 +1,6 @@
 import type { Gate, GateOutcome } from '../domain/gate.js';
 import type { FailureView } from '../domain/failure.js';
-import { commandsFor } from '../domain/views.js';
+import { gateSummary } from '../domain/views.js';
 import type { RunContext } from './run-context.js';
 
 export type GateQuestion = Omit<Gate, 'opening' | 'openedAt' | 'deadline' | 'counted' | 'outcome' | 'round'> & { deadlineMs: number };
@@ -30,8 +30,7 @@ export async function askGate(ctx: RunContext, id: string, stage: string, ask: (
   };
   const { opening, deadline } = gate();
   const settled = (): boolean => gate().outcome !== undefined;
-  const summary = `Waiting for ${gate().roles.map((r) => r.role).join(', ')}: ${commandsFor(ctx.state.run, gate()).ferry}`;
-  await ctx.waitUntil(`gate:${id}:${opening}`, settled, deadline, summary);
+  await ctx.waitUntil(`gate:${id}:${opening}`, settled, deadline, gateSummary(ctx.state, gate()));
   if (!settled()) ctx.emit({ type: 'gate_expired', gate: id });
   const outcome = gate().outcome;
   if (outcome === undefined) throw new RangeError(`the gate ${id} is neither settled nor expired`);

@@ -80,7 +80,8 @@ export async function runPipeline(definition: PipelineDefinition, input: RunInpu
 
 function openRun(definition: PipelineDefinition, input: RunInput): RunContext {
   const info = workflowInfo();
-  const parsed = RunSpec.safeParse(input.spec);
+  // Once a run: compiling a parser first, which zod does otherwise, takes longer than reading the spec without.
+  const parsed = RunSpec.safeParse(input.spec, { jitless: true });
   // A ZodError that leaves a workflow is no failure to Temporal: the task would be tried again for ever.
   if (!parsed.success) throw failure('spec_invalid', `the spec of this run is not valid: ${parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).slice(0, 5).join('; ')}`);
   if (input.carried !== undefined) {

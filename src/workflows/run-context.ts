@@ -1,5 +1,4 @@
 import {
-  CancellationScope,
   allHandlersFinished,
   condition,
   log,
@@ -16,7 +15,7 @@ import { reduce, type RunEvent } from '../domain/run-events.js';
 import { artifactsOf, type RunState } from '../domain/run-state.js';
 import type { Limits } from '../domain/site.js';
 import type { RunSpec } from '../domain/spec.js';
-import { attributesOf, detailsOf, type AttributeView } from '../domain/views.js';
+import { attributesOf, detailsOf, summaryText, type AttributeView } from '../domain/views.js';
 
 /** `RunEvent` without its time, which the context adds. */
 type Untimed<T> = T extends unknown ? Omit<T, 'at'> : never;
@@ -73,33 +72,43 @@ export class RunContext {
    */
   async wait<T>(id: string, body: () => Promise<T>): Promise<T> {
     this.show();
-    const waiting: { settled: boolean; rehearsed: boolean } = { settled: false, rehearsed: false };
-    const result = await CancellationScope.cancellable(async () => {
-      const after = this.rehearsalDelay(id);
-      if (after !== undefined) {
-        const rehearse = after === 0 ? Promise.resolve() : sleep(after);
-        // A run that is cancelled meanwhile ends this timer too; the wait itself reports that.
-        rehearse.then(() => (waiting.rehearsed = true)).catch(() => undefined);
-      }
-      const work = body().finally(() => (waiting.settled = true));
-      // Resolves once the work has settled as well, so that no condition is left to be evaluated for the rest of the run.
-      const due = condition(() => waiting.settled || waiting.rehearsed || this.historyIsLong()).then(() => CONTINUE);
-      const first = await Promise.race([work, due]);
-      return first === CONTINUE && waiting.settled ? await work : first;
+    let settled = false;
+    let rehearsed = false;
+    const after = this.rehearsalDelay(id);
+    if (after !== undefined) {
+      const rehearse = after === 0 ? Promise.resolve() : sleep(after);
+      // A run that is cancelled meanwhile ends this timer too; the wait itself reports that.
+      rehearse.then(() => (rehearsed = true)).catch(() => undefined);
+    }
+    // By hand, without a scope or a race: the sandbox writes down a stack for each promise that is made, and those were
+    // most of what a wait costs.
+    const result = await new Promise<T | typeof CONTINUE>((resolve, reject) => {
+      body().then(
+        (value) => {
+          settled = true;
+          resolve(value);
+        },
+        (error: unknown) => {
+          settled = true;
+          reject(error);
+        },
+      );
+      // Holds once the work has settled as well, so that no condition is left to be evaluated for the rest of the run.
+      condition(() => settled || rehearsed || this.historyIsLong()).then(() => (settled ? undefined : resolve(CONTINUE)), reject);
     });
-    if (result !== CONTINUE) return result as T;
+    if (result !== CONTINUE) return result;
     return await this.continueAsNew(id);
   }
 
   /** Waits until the state satisfies `holds` or the time has come; the timer tells the Temporal UI what it is about. */
   async waitUntil(id: string, holds: () => boolean, until: string, summary: string): Promise<boolean> {
     const ms = Math.max(1, Date.parse(until) - Date.now());
-    return await this.wait(id, () => condition(holds, ms, { summary: summary.slice(0, 190) }));
+    return await this.wait(id, () => condition(holds, ms, { summary: summaryText(summary) }));
   }
 
   async sleepUntil(id: string, until: string, summary: string): Promise<void> {
     const ms = Date.parse(until) - Date.now();
-    if (ms > 0) await this.wait(id, () => sleep(ms, { summary: summary.slice(0, 190) }));
+    if (ms > 0) await this.wait(id, () => sleep(ms, { summary: summaryText(summary) }));
   }
 
   /** Writes what people see: search attributes only where one has changed, since each write is an event. */

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect, resolveTarget } from '../../src/client/connect.js';
 import { defaultHome, devFilePath, readDevFile, writeDevFile, type DevFile } from '../../src/client/home.js';
-import { createCommand, ensureSearchAttributes, missingSearchAttributes, SEARCH_ATTRIBUTES } from '../../src/client/search-attributes.js';
+import { createCommand, ensureSearchAttributes, missingSearchAttributes } from '../../src/client/search-attributes.js';
+import { SEARCH_ATTRIBUTES } from '../../src/domain/views.js';
 import { startTestServer, type TestServer } from '../support/temporal-server.js';
 
 let home: string;

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SEARCH_ATTRIBUTES } from '../../src/client/search-attributes.js';
+import { SEARCH_ATTRIBUTES } from '../../src/domain/views.js';
 import { findServer, type FoundServer } from '../../src/engines/temporal-server/find-server.js';
 import { startServer, type ServerProcess } from '../../src/engines/temporal-server/server-process.js';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { STAGE_NAMES } from '../../src/domain/stage.js';
-import { RELEASE_MODEL, SWEEP_JOBS, approveSignal, decideUpdate, rejectSignal, stateQuery } from '../../src/workflows/messages.js';
+import { RELEASE_MODEL, SWEEP_JOBS } from '../../src/domain/names.js';
+import { approveSignal, decideUpdate, rejectSignal, stateQuery } from '../../src/workflows/messages.js';
 import * as workflows from '../../src/workflows/index.js';
 import { SEARCH_ATTRIBUTES } from '../../src/domain/views.js';
 import { sourceFiles } from '../support/sources.js';

@@ -1,5 +1,6 @@
 import type { JobListing } from '../../domain/job.js';
 import { handleText } from '../../domain/status.js';
+import { backendLabel } from '../../domain/views.js';
 import { table } from './layout.js';
 
 /** A job in a list, whether it comes from a run's state or from an executor. */
@@ -10,6 +11,7 @@ export interface JobRow {
   round: number;
   attempt: number;
   backend: string;
+  simulated: boolean;
   executor: string;
   handle: string | null;
   state: string;
@@ -30,6 +32,6 @@ export const listingRow = ({ handle, ...job }: JobListing): JobRow & Omit<JobLis
 export function jobRows(jobs: readonly JobRow[]): string[] {
   return table([
     ['RUN', 'STAGE', 'ROUND', 'ATTEMPT', 'BACKEND', 'STATE', 'STARTS', 'EXECUTOR', 'HOST', 'PID'],
-    ...jobs.map((job) => [job.run, job.stage, String(job.round), String(job.attempt), job.backend, job.state, String(job.starts), job.executor, job.host ?? '', job.pid === null ? '' : String(job.pid)]),
+    ...jobs.map((job) => [job.run, job.stage, String(job.round), String(job.attempt), backendLabel(job), job.state, String(job.starts), job.executor, job.host ?? '', job.pid === null ? '' : String(job.pid)]),
   ]);
 }

@@ -80,10 +80,10 @@ function stageLines(view: RunStatusView, style: Style, { now, width }: RenderOpt
   });
 }
 
-/** What a stage's line says last: its figures when it is done, else why it is as it is. */
+/** What a stage's line says last: its figures when it is done, and why it is as it is. */
 function detailOf(stage: StageView): string {
   const figures = Object.entries(stage.figures).slice(0, 6).map(([name, value]) => `${name} ${typeof value === 'number' ? figure(value) : value}`);
-  return clean(stage.state === 'done' && figures.length > 0 ? figures.join(', ') : (stage.reason ?? ''));
+  return clean([...(stage.state === 'done' ? [figures.join(', ')] : []), stage.reason ?? ''].filter((part) => part !== '').join(' · '));
 }
 
 function backendOf(view: RunStatusView, stage: StageView): string {
@@ -186,7 +186,7 @@ function closing(view: RunStatusView, style: Style): string[] {
   const next = (command: string): string[] => ['', `→ ${style.cyan(command)}`];
   switch (view.state) {
     case 'completed':
-      return view.release === null ? [] : ['', `Released ${style.bold(clean(view.release.ref))} ${style.dim(view.release.digest)}`];
+      return view.release === null ? [] : ['', `Released ${style.bold(clean(view.release.ref))}`];
     case 'failed':
     case 'rejected':
     case 'cancelled':

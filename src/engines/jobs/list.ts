@@ -33,6 +33,7 @@ function listJob(jobDir: string): JobListing | undefined {
       ...record.identity,
       executor: record.executor,
       backend: record.backend,
+      simulated: record.simulated,
       ...(claim && { handle: handleOf(record, jobDir, claim) }),
       state,
       starts,

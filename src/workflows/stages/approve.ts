@@ -1,6 +1,7 @@
 import { approvalDigests, type ApprovalSubject } from '../../domain/approval.js';
 import type { GateOutcome } from '../../domain/gate.js';
 import { APPROVAL_GATE_ID } from '../../domain/ids.js';
+import { skipReasonOf } from '../../domain/plan.js';
 import { stageOf } from '../../domain/run-state.js';
 import { rolesOf, type SiteView } from '../../domain/site-view.js';
 import { STAGE_WIRING } from '../../domain/stage.js';
@@ -10,7 +11,6 @@ import { askGate, type GateQuestion } from '../gate.js';
 import type { PipelineShape, StageDefinition } from '../pipeline.js';
 import type { RunContext } from '../run-context.js';
 import { StageTrouble } from '../stage-trouble.js';
-import { skipReason } from './job-stage.js';
 
 /** What is put before the approvers, under the policy of the worker's site; StageTrouble when there is nothing or nobody. */
 export function subjectOf(ctx: RunContext, site: SiteView): ApprovalSubject {
@@ -67,7 +67,7 @@ export const approve: StageDefinition = {
   consumes: STAGE_WIRING.approve.consumes,
   produces: [],
   gates: [APPROVAL_GATE_ID],
-  skip: (ctx) => skipReason(ctx, 'approve'),
+  skip: (ctx) => skipReasonOf(ctx.spec, 'approve'),
   run: async (ctx, shape) => {
     if (stageOf(ctx.state, 'approve').state === 'pending') ctx.emit({ type: 'stage_started', stage: 'approve' });
     settle(ctx, shape, await askGate(ctx, APPROVAL_GATE_ID, 'approve', () => question(ctx, shape)));

@@ -1,20 +1,14 @@
 import type { ArtifactRef } from '../../domain/artifact.js';
 import { differences, identityOf } from '../../domain/identity.js';
+import { skipReasonOf } from '../../domain/plan.js';
 import { stageOf } from '../../domain/run-state.js';
-import { beginsAfter, ladderOf } from '../../domain/spec.js';
+import { ladderOf } from '../../domain/spec.js';
 import { STAGE_WIRING, isBefore, type JobStageName, type StageName } from '../../domain/stage.js';
 import type { StageDefinition } from '../pipeline.js';
 import type { RunContext } from '../run-context.js';
 import { runJob } from '../run-job.js';
 
 const inputsOf = (ctx: RunContext, stage: JobStageName): Record<string, ArtifactRef> => ctx.inputsFor(STAGE_WIRING[stage].consumes);
-
-/** Why a stage of `releaseModel` is not taken: the spec leaves it out, or an input stands in for what it would make. */
-export function skipReason(ctx: RunContext, stage: StageName): string | undefined {
-  const begin = beginsAfter(ctx.spec);
-  if (begin !== undefined && stage !== 'preflight' && !isBefore(begin.stage, stage)) return `the run begins after ${begin.stage}: its input ${begin.input} is given`;
-  return ctx.spec.stages[stage] === undefined ? 'the spec leaves it out' : undefined;
-}
 
 /** Takes over what an earlier run made when nothing that it depends on differs; otherwise notes what differs. */
 function reuse(ctx: RunContext, stage: JobStageName): boolean {
@@ -42,7 +36,7 @@ export function jobStage(stage: JobStageName): StageDefinition {
   return {
     consumes: wiring.consumes,
     produces: Object.keys(wiring.produces),
-    skip: (ctx) => skipReason(ctx, stage),
+    skip: (ctx) => skipReasonOf(ctx.spec, stage),
     reuse: (ctx) => reuse(ctx, stage),
     run: async (ctx) => {
       const inputs = inputsOf(ctx, stage);

@@ -1,17 +1,17 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { APPROVAL_GATE_ID } from '../../domain/ids.js';
+import { skipReasonOf } from '../../domain/plan.js';
 import { stageOf } from '../../domain/run-state.js';
 import { STAGE_WIRING } from '../../domain/stage.js';
 import { publishRelease } from '../activity-options.js';
 import type { StageDefinition } from '../pipeline.js';
 import { StageTrouble } from '../stage-trouble.js';
-import { skipReason } from './job-stage.js';
 
 /** Publishes what was approved. The activity believes nothing of what it is given here: it looks the approvals up itself. */
 export const publish: StageDefinition = {
   consumes: STAGE_WIRING.publish.consumes,
   produces: Object.keys(STAGE_WIRING.publish.produces),
-  skip: (ctx) => skipReason(ctx, 'publish'),
+  skip: (ctx) => skipReasonOf(ctx.spec, 'publish'),
   run: async (ctx) => {
     if (stageOf(ctx.state, 'publish').state === 'pending') ctx.emit({ type: 'stage_started', stage: 'publish' });
     const { model, ...evidence } = ctx.inputsFor(STAGE_WIRING.publish.consumes);
