@@ -1,7 +1,7 @@
 import type { ArtifactRef } from './artifact.js';
 import { digestOf } from './canonical.js';
 import { Decision, parseSignal, type DecisionDigests } from './decision.js';
-import { MAX_COUNTED_REASON, quorumOf, type CountedDecision, type Gate, type GateRole } from './gate.js';
+import { decideOn, quorumOf, type CountedDecision, type Gate, type GateRole } from './gate.js';
 import { oneLine } from './text.js';
 
 export interface ApprovalSubject {
@@ -27,6 +27,7 @@ export interface RecordedMessage {
   name: string;
   route: 'update' | 'signal';
   payload: unknown;
+  /** Workflow time of the task in which the run saw it, in ISO 8601 UTC. */
   at: string;
 }
 
@@ -34,8 +35,8 @@ const DIGEST_KEYS = ['model', 'evidence', 'policy'] as const satisfies readonly 
 
 /**
  * Why the approvals that a run carries do not prove that people approved; empty when they do. Nothing that the run says
- * is taken on trust: roles and digests are those of the verifier's own site and store, and each counted decision must
- * stand among the messages that the server recorded.
+ * is taken on trust: roles and digests are those of the verifier's own site and store, and the messages that the server
+ * recorded while the gate was open are judged again by the same rules.
  */
 export function unproved(gate: Gate, subject: ApprovalSubject, messages: readonly RecordedMessage[]): string[] {
   const problems: string[] = [];
@@ -44,40 +45,38 @@ export function unproved(gate: Gate, subject: ApprovalSubject, messages: readonl
     if (gate.digests[key] !== digests[key]) problems.push(`the approval is about another ${key}: ${gate.digests[key] ?? 'none'} instead of ${digests[key]}`);
   if (gate.outcome?.verdict !== 'approve') problems.push(`the gate ${gate.id} was not closed by an approval`);
 
+  const judged = judgeAgain(gate, subject, messages);
   const proved = gate.counted.filter((counted) => {
-    const problem = problemWith(counted, gate, subject, messages);
+    const problem = problemWith(counted, subject, judged);
     if (problem !== undefined) problems.push(problem);
     return problem === undefined;
   });
   const people = proved.filter((counted, i) => proved.findIndex((other) => other.approver === counted.approver) === i);
-  const quorum = quorumOf({ ...gate, roles: subject.roles, counted: people });
-  for (const [role, { have, need }] of Object.entries(quorum)) if (have < need) problems.push(`${role}: ${have} of ${need} approvals are proved`);
+  if (judged.outcome?.verdict === 'reject') problems.push(`${judged.outcome.by.join(', ')} rejected it`);
+  for (const [role, { have, need }] of Object.entries(quorumOf({ ...judged, counted: people }))) if (have < need) problems.push(`${role}: ${have} of ${need} approvals are proved`);
   return problems;
 }
 
-function problemWith(counted: CountedDecision, gate: Gate, subject: ApprovalSubject, messages: readonly RecordedMessage[]): string | undefined {
+/** The gate as the recorded messages alone make it, under the verifier's own roles. */
+function judgeAgain(gate: Gate, subject: ApprovalSubject, messages: readonly RecordedMessage[]): Gate {
+  const { outcome, ...open } = gate;
+  let judged: Gate = { ...open, kind: 'approval', roles: subject.roles, excluded: subject.excluded, identity: subject.identity, digests: approvalDigests(subject), counted: [] };
+  for (const message of messages) {
+    // Before the gate opened a message was about something else; after it closed it was too late.
+    if (message.at < gate.openedAt || (outcome !== undefined && message.at > outcome.at)) continue;
+    const decision = decisionIn(message);
+    if (decision !== undefined && (decision.gate === undefined || decision.gate === gate.id)) judged = decideOn(judged, decision, message.at, message.route).gate;
+  }
+  return judged;
+}
+
+function problemWith(counted: CountedDecision, subject: ApprovalSubject, judged: Gate): string | undefined {
   const who = oneLine(counted.approver, 100);
   if (subject.excluded.includes(counted.approver)) return `${who} asked for this release`;
   const role = subject.roles.find((r) => r.role === counted.role);
   if (role === undefined || (role.members !== undefined && !role.members.includes(counted.approver))) return `${who} is not in the role ${oneLine(counted.role, 100)}`;
-  return messages.some((message) => says(message, counted, gate)) ? undefined : `no message of ${who} with the verdict ${counted.verdict} stands in the run's history`;
-}
-
-function says(message: RecordedMessage, counted: CountedDecision, gate: Gate): boolean {
-  if (message.route !== counted.route || message.at < gate.openedAt) return false;
-  const decision = decisionIn(message);
-  return (
-    decision !== undefined &&
-    decision.verdict === counted.verdict &&
-    (decision.gate === undefined || decision.gate === gate.id) &&
-    // A signal without a name was taken for the only member; the policy with its members is compared by digest above.
-    (decision.approver === undefined || decision.approver === counted.approver) &&
-    decision.nonce === counted.nonce &&
-    (decision.role === undefined || decision.role === counted.role) &&
-    // Someone who approved another model, or other evidence, has not approved this.
-    DIGEST_KEYS.every((key) => decision.digests[key] === undefined || decision.digests[key] === gate.digests[key]) &&
-    oneLine(decision.reason, MAX_COUNTED_REASON) === counted.reason
-  );
+  const isProved = judged.counted.some((d) => d.approver === counted.approver && d.role === counted.role && d.verdict === counted.verdict && d.route === counted.route && d.nonce === counted.nonce && d.reason === counted.reason);
+  return isProved ? undefined : `no message of ${who} with the verdict ${counted.verdict} stands in the run's history`;
 }
 
 function decisionIn(message: RecordedMessage): Decision | undefined {

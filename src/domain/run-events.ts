@@ -53,13 +53,14 @@ function after(before: RunState, event: RunEvent): RunState {
           outputs: event.outputs,
           figures: fewFigures(event.figures),
           job: undefined,
+          gate: undefined,
           reason: event.reason === undefined ? undefined : oneLine(event.reason, 300),
           ...(event.identity === undefined ? {} : { identity: event.identity }),
         }),
         failure: undefined,
       };
     case 'stage_failed':
-      return { ...withStage(event.stage, { state: 'failed', endedAt: event.at, reason: oneLine(event.failure.message, 300), job: undefined }), failure: shortFailure(event.failure) };
+      return { ...withStage(event.stage, { state: 'failed', endedAt: event.at, reason: oneLine(event.failure.message, 300), job: undefined, gate: undefined }), failure: shortFailure(event.failure) };
     case 'job_placed':
       return placeJob(withStage(event.stage, { state: 'running', job: event.key, attempts: event.attempt, ladder: withoutRetry(stageOf(state, event.stage).ladder) }), event);
     case 'job_submitted':
@@ -70,7 +71,8 @@ function after(before: RunState, event: RunEvent): RunState {
       return note(state, event.at, event.stage, `${event.from} → ${event.to}: ${event.reason}`);
     case 'gate_opened':
       return {
-        ...withStage(event.gate.stage, { state: 'waiting', job: undefined }),
+        // A job that is alive stays the stage's own: whoever answers the gate decides what becomes of it.
+        ...withStage(event.gate.stage, { state: 'waiting', gate: event.gate.id }),
         gates: { ...state.gates, [event.gate.id]: shortGate(event.gate) },
         ...(event.failure === undefined ? {} : { failure: shortFailure(event.failure) }),
       };
@@ -83,7 +85,7 @@ function after(before: RunState, event: RunEvent): RunState {
       return note({ ...state, gates: { ...state.gates, [gate.id]: closedGate({ ...gate, outcome }) } }, event.at, gate.stage, `the gate ${gate.id} expired`);
     }
     case 'repaired': {
-      const repaired = withStage(event.stage, { state: 'running', ladder: { ...FRESH_LADDER, bestStep: stageOf(state, event.stage).ladder?.bestStep ?? null } });
+      const repaired = withStage(event.stage, { state: 'running', gate: undefined, ladder: { ...FRESH_LADDER, bestStep: stageOf(state, event.stage).ladder?.bestStep ?? null } });
       return note(
         {
           ...repaired,

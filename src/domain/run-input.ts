@@ -1,14 +1,22 @@
-import type { ArtifactRef } from './artifact.js';
-import type { RunState, StageIdentity } from './run-state.js';
-import type { RunSpecInput } from './spec.js';
+import * as z from 'zod';
+import { ArtifactRef } from './artifact.js';
+import { Digest } from './canonical.js';
+import { RunId, RunUid } from './ids.js';
+import type { RunState } from './run-state.js';
+import { PersonName, type RunSpecInput } from './spec.js';
+import { StageName } from './stage.js';
+
+const Refs = z.record(z.string().min(1).max(100), ArtifactRef);
+const Identity = z.object({ spec: Digest, inputs: z.record(z.string(), Digest), code: z.union([Digest, z.literal('none')]) });
 
 /** What a run takes over from an earlier one: by digest, never by trust. Approvals are not among it. */
-export interface TakenOver {
-  run: string;
-  runUid: string;
-  from: string;
-  stages: Record<string, { outputs: Record<string, ArtifactRef>; figures: Record<string, number | string>; identity: StageIdentity }>;
-}
+export const TakenOver = z.object({
+  run: RunId,
+  runUid: RunUid,
+  from: StageName,
+  stages: z.record(z.string().max(100), z.object({ outputs: Refs, figures: z.record(z.string(), z.union([z.number(), z.string()])), identity: Identity })),
+});
+export type TakenOver = z.infer<typeof TakenOver>;
 
 /** The one argument of a pipeline workflow. New fields are optional: open runs carry the old ones. */
 export interface RunInput {
@@ -25,6 +33,16 @@ export interface RunInput {
   carried?: RunState;
   rehearsal?: Rehearsal;
 }
+
+/** The part of a start that anybody may have made up; the spec has its own schema, and a carried state is refused. */
+export const StartInput = z.object({
+  v: z.literal(1),
+  runUid: RunUid,
+  requestedBy: PersonName,
+  code: ArtifactRef.optional(),
+  inputs: Refs.optional(),
+  resume: TakenOver.optional(),
+});
 
 /** Faults that a test asks for. They change when things happen, never what the outcome is. */
 export interface Rehearsal {

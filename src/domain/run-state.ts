@@ -29,6 +29,8 @@ export interface StageState {
   ladder?: LadderState;
   /** The job that is alive, or being placed, for this stage. */
   job?: string;
+  /** The gate that this stage waits at, until it has acted on the answer. */
+  gate?: string;
 }
 
 export type JobRecordState = 'placed' | 'running' | 'done' | 'failed' | 'lost' | 'cancelled';

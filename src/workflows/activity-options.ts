@@ -19,8 +19,11 @@ const READ_SITE = { startToCloseTimeout: '10 seconds', retry: { maximumAttempts:
 /** Spawning takes a second; verifying a large checkpoint before a resume may take minutes. */
 const SUBMIT_JOB = { startToCloseTimeout: '30 minutes', retry: RETRY_TRANSIENT } satisfies ActivityOptions;
 
-/** Ends by the job's own grace; the time-out is only there for a cancel that hangs on a dead file system. */
-const CANCEL_JOB = { startToCloseTimeout: '2 hours', heartbeatTimeout: '15 seconds', retry: { initialInterval: '1 second', backoffCoefficient: 1 } } satisfies ActivityOptions;
+/**
+ * Ends by the job's own grace; the time-out is only there for a cancel that hangs on a dead file system. A host that does
+ * not take the task in five minutes is gone or down: the sweep ends its jobs when it is back, and the run must not wait.
+ */
+const CANCEL_JOB = { startToCloseTimeout: '2 hours', scheduleToStartTimeout: '5 minutes', heartbeatTimeout: '15 seconds', retry: { initialInterval: '1 second', backoffCoefficient: 1 } } satisfies ActivityOptions;
 
 /** Hashing what is published reads every byte once. */
 const HASHING = { startToCloseTimeout: '6 hours', heartbeatTimeout: '30 seconds', retry: RETRY_TRANSIENT } satisfies ActivityOptions;

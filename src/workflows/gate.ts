@@ -1,5 +1,6 @@
 import type { Gate, GateOutcome } from '../domain/gate.js';
 import type { FailureView } from '../domain/failure.js';
+import { stageOf } from '../domain/run-state.js';
 import { gateSummary } from '../domain/views.js';
 import type { RunContext } from './run-context.js';
 
@@ -10,7 +11,7 @@ export type GateQuestion = Omit<Gate, 'opening' | 'openedAt' | 'deadline' | 'cou
  * waiting at already is taken up with its opening time and the decisions that it has.
  */
 export async function askGate(ctx: RunContext, id: string, stage: string, ask: () => Promise<GateQuestion>, failure?: FailureView): Promise<GateOutcome> {
-  if (ctx.state.stages[stage]?.state !== 'waiting') {
+  if (stageOf(ctx.state, stage).gate !== id) {
     const { deadlineMs, ...question } = await ask();
     const now = Date.now();
     const gate: Gate = {

@@ -1,18 +1,16 @@
 import { CancellationScope, allHandlersFinished, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
-import { FRESH_LADDER } from '../domain/attempts.js';
 import { digestOf } from '../domain/canonical.js';
 import type { FailureView, StopCode } from '../domain/failure.js';
 import { FAILURES, STOPS } from '../domain/failure.js';
-import { repairGateId } from '../domain/ids.js';
-import type { RunInput } from '../domain/run-input.js';
-import { initialState, isLive, openGates, stageOf, upgradeState, type RunState } from '../domain/run-state.js';
+import { RunId, repairGateId } from '../domain/ids.js';
+import { StartInput, type RunInput } from '../domain/run-input.js';
+import { initialState, stageOf, upgradeState, type RunState } from '../domain/run-state.js';
 import { RunSpec } from '../domain/spec.js';
 import { failure } from '../temporal-failure.js';
-import { cancelJobOn } from './activity-options.js';
+import { endJobsOf } from './end-jobs.js';
 import { listen } from './inbox.js';
 import { repair } from './repair.js';
 import { RunContext } from './run-context.js';
-import { identityOf } from './run-job.js';
 import { troubleOf } from './stage-trouble.js';
 
 /** A stage of a pipeline: what it reads and makes by name, and what it does. */
@@ -78,12 +76,17 @@ export async function runPipeline(definition: PipelineDefinition, input: RunInpu
   return { state: ctx.state };
 }
 
+const issuesOf = (error: { issues: readonly { path: PropertyKey[]; message: string }[] }): string => error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).slice(0, 5).join('; ');
+
 function openRun(definition: PipelineDefinition, input: RunInput): RunContext {
   const info = workflowInfo();
+  const start = StartInput.safeParse(input, { jitless: true });
+  if (start.error !== undefined) throw failure('spec_invalid', `this is no start of a run: ${issuesOf(start.error)}; use ferry start`);
+  if (!RunId.safeParse(info.workflowId).success) throw failure('spec_invalid', `a run's workflow id has letters, digits, dot, dash and underscore alone; use ferry start`);
   // Once a run: compiling a parser first, which zod does otherwise, takes longer than reading the spec without.
   const parsed = RunSpec.safeParse(input.spec, { jitless: true });
   // A ZodError that leaves a workflow is no failure to Temporal: the task would be tried again for ever.
-  if (!parsed.success) throw failure('spec_invalid', `the spec of this run is not valid: ${parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).slice(0, 5).join('; ')}`);
+  if (!parsed.success) throw failure('spec_invalid', `the spec of this run is not valid: ${issuesOf(parsed.error)}`);
   if (input.carried !== undefined) {
     if (info.continuedFromExecutionRunId === undefined) throw failure('state_forged', 'a run starts without a state; only continue-as-new carries one');
     return new RunContext(input, parsed.data, upgradeState(input.carried));
@@ -113,10 +116,8 @@ async function takeStage(ctx: RunContext, definition: PipelineDefinition, shape:
     if (reason !== undefined) return ctx.emit({ type: 'stage_skipped', stage: name, reason });
     if (stage.reuse?.(ctx) === true) return;
   }
-  const gate = ctx.state.gates[repairGateId(name)];
   // After continue-as-new at a repair gate the stage's body must not run again before somebody has answered.
-  if (stageOf(ctx.state, name).state === 'waiting' && gate?.stage === name && gate.round === ctx.state.round && ctx.state.failure !== undefined && isCurrent(ctx, gate.id, name))
-    return await repair(ctx, shape, name, ctx.state.failure);
+  if (stageOf(ctx.state, name).gate === repairGateId(name)) return await repair(ctx, shape, name, ctx.state.failure);
   try {
     await stage.run(ctx, shape);
   } catch (error) {
@@ -126,19 +127,13 @@ async function takeStage(ctx: RunContext, definition: PipelineDefinition, shape:
   }
 }
 
-/** Whether the stage waits at this gate rather than at one of its own. */
-const isCurrent = (ctx: RunContext, gate: string, stage: string): boolean => {
-  const open = openGates(ctx.state).filter((g) => g.stage === stage);
-  return open.length === 0 || open.some((g) => g.id === gate);
-};
-
 const STATUS_OF_STOP: Partial<Record<StopCode, 'rejected'>> = { rejected: 'rejected' };
 
 /** The end of a run that did not complete: no job of it stays alive, and its state goes with the failure. */
 async function closeRun(ctx: RunContext, error: unknown): Promise<never> {
   if (isCancellation(error)) {
     await CancellationScope.nonCancellable(async () => {
-      await endJobs(ctx);
+      await endJobsOf(ctx, undefined, 'cancelled');
       ctx.emit({ type: 'ended', status: 'cancelled' });
       ctx.show();
       await condition(allHandlersFinished);
@@ -151,7 +146,7 @@ async function closeRun(ctx: RunContext, error: unknown): Promise<never> {
   const stop = type as StopCode;
   const view: FailureView = ctx.state.failure ?? { kind: stop, message, owner: 'requester', nextAction: 'stop' };
   await CancellationScope.nonCancellable(async () => {
-    await endJobs(ctx);
+    await endJobsOf(ctx, undefined, 'cancelled');
     const stage = nextStage(ctx);
     if (stage !== undefined) ctx.emit({ type: 'stage_failed', stage, failure: { ...view, message } });
     ctx.emit({ type: 'ended', status: STATUS_OF_STOP[stop] ?? 'failed', stop, failure: view });
@@ -159,15 +154,4 @@ async function closeRun(ctx: RunContext, error: unknown): Promise<never> {
     await condition(allHandlersFinished);
   });
   throw failure(stop, message, [ctx.state]);
-}
-
-/** Stops what still runs and waits until it is gone; a job that was only placed is kept from ever starting. */
-async function endJobs(ctx: RunContext): Promise<void> {
-  await Promise.all(
-    ctx.state.jobs.filter(isLive).map(async (job) => {
-      const ladder = stageOf(ctx.state, job.stage).ladder;
-      const { outcome } = await cancelJobOn(job.queue).cancelJob({ identity: identityOf(ctx, job), executor: job.executor, reason: 'cancelled' });
-      ctx.emit({ type: 'job_ended', key: job.key, state: 'cancelled', outcome, ladder: ladder ?? FRESH_LADDER, reason: 'the run ended' });
-    }),
-  );
 }

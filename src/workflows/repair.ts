@@ -5,6 +5,7 @@ import { declaredParameters, resolveParameter } from '../domain/overrides.js';
 import { stageOf } from '../domain/run-state.js';
 import { failure as fail } from '../temporal-failure.js';
 import { readSite, verifyArtifacts } from './activity-options.js';
+import { endJobsOf } from './end-jobs.js';
 import { askGate } from './gate.js';
 import type { PipelineShape } from './pipeline.js';
 import type { RunContext } from './run-context.js';
@@ -12,11 +13,14 @@ import type { RunContext } from './run-context.js';
 /** Anyone who can reach the server may repair a run unless the site names its operators: repairing is not approving. */
 const OPERATOR = 'operator';
 
+/** For a gate that is taken up by an execution whose state no longer has the failure. */
+const UNKNOWN: FailureView = { kind: 'unknown', message: 'the failure is no longer on record', owner: 'requester', nextAction: 'ask_human' };
+
 /**
  * The gate that opens when a stage has no automatic choice left. Afterwards the stage is ready to be taken up again,
  * the run has been sent back, or this throws because a person (or the deadline) stopped the run.
  */
-export async function repair(ctx: RunContext, shape: PipelineShape, stage: string, failure: FailureView): Promise<void> {
+export async function repair(ctx: RunContext, shape: PipelineShape, stage: string, failure: FailureView = UNKNOWN): Promise<void> {
   const id = repairGateId(stage);
   const outcome = await askGate(
     ctx,
@@ -55,6 +59,9 @@ export async function repair(ctx: RunContext, shape: PipelineShape, stage: strin
 
 async function apply(ctx: RunContext, shape: PipelineShape, stage: string, outcome: GateOutcome, failure: FailureView): Promise<void> {
   const by = outcome.by.join(', ') || 'the deadline';
+  // A plain retry takes a job that is still alive up again; for anything else it must be gone first, since what it was
+  // submitted with does not change any more.
+  if (outcome.verdict !== 'retry' || outcome.set !== undefined) await endJobsOf(ctx, stage, 'replaced');
   switch (outcome.verdict) {
     case 'send_back':
       shape.sendBack(ctx, outcome.to ?? stage, by, outcome.reason);
@@ -67,8 +74,9 @@ async function apply(ctx: RunContext, shape: PipelineShape, stage: string, outco
       const { found, missing } = await ctx.wait(`replace:${stage}:${given.artifact}`, () => verifyArtifacts({ digests: [given.artifact] }));
       const ref = found[0];
       if (ref === undefined) {
-        ctx.emit({ type: 'repaired', stage, by, text: `wanted ${given.name} replaced by ${given.artifact}, which the store does not have: ${missing.join('; ')}` });
-        return;
+        const message = `${given.name} could not be replaced by ${given.artifact}: ${missing.join('; ')}`;
+        ctx.emit({ type: 'repaired', stage, by, text: message });
+        return await repair(ctx, shape, stage, { kind: 'artifact_missing', message, owner: 'requester', nextAction: 'ask_human' });
       }
       ctx.emit({ type: 'repaired', stage, by, text: `${given.name} replaced by ${given.artifact}: ${outcome.reason}`, input: { name: given.name, ref } });
       return;

@@ -9,6 +9,7 @@ import type { JobPlan } from '../domain/spec.js';
 import { backendLabel } from '../domain/views.js';
 import { failure } from '../temporal-failure.js';
 import { cancelJobOn, readSite, submitJobOn, watchJobOn } from './activity-options.js';
+import { identityOf } from './end-jobs.js';
 import type { RunContext } from './run-context.js';
 import { StageTrouble } from './stage-trouble.js';
 
@@ -61,15 +62,6 @@ function place(ctx: RunContext, job: StageJob, plan: JobPlan, site: SiteView): J
   if (record === undefined) throw new RangeError(`the job ${key} was not placed`);
   return record;
 }
-
-export const identityOf = (ctx: RunContext, record: JobRecord): Pick<JobRequest, 'key' | 'run' | 'runUid' | 'stage' | 'round' | 'attempt'> => ({
-  key: record.key,
-  run: ctx.state.run,
-  runUid: ctx.state.runUid,
-  stage: record.stage,
-  round: record.round,
-  attempt: record.attempt,
-});
 
 async function carryOut(ctx: RunContext, job: StageJob, plan: JobPlan, record: JobRecord, site: SiteView): Promise<JobOutcome> {
   const what = `${job.stage} on ${backendLabel(record)}, attempt ${record.attempt}`;

@@ -30,7 +30,7 @@ describe('an approval', () => {
     const seed = await stack.startRun('seed', withCheckpoint);
     const model = (await until(seed, (s) => s.gates['approve'] !== undefined)).stages['convert']?.outputs['model'];
     if (model === undefined) throw new Error('the seed run made no model');
-    const stages = { approve: {} };
+    const stages = { approve: {}, publish: {} };
     let counted = 0;
     for (let i = 0; i < 100; i += 10) {
       await Promise.all(
@@ -38,11 +38,19 @@ describe('an approval', () => {
           const id = `moment-${i + j}`;
           const run = await stack.startRun(id, { ...spec, stages, inputs: { model: { artifact: model.digest } } }, { inputs: { model } });
           // Fired while the run is on its way to the gate: some arrive in the very task that opens it.
-          let answer = await decide(id, YES);
-          while (answer.code === 'not_open') answer = await decide(id, YES);
-          expect(answer).toMatchObject({ accepted: true, quorum: { 'release-manager': { have: 1, need: 1 } } });
+          if (j % 2 === 0) {
+            let answer = await decide(id, YES);
+            while (answer.code === 'not_open') answer = await decide(id, YES);
+            expect(answer).toMatchObject({ accepted: true, quorum: { 'release-manager': { have: 1, need: 1 } } });
+          } else {
+            // A signal has no answer: it is sent until the run no longer takes any.
+            while ((await run.describe()).status.name === 'RUNNING') await run.signal('approve', { approver: 'demo-manager', reason: 'good' }).catch(() => undefined);
+          }
           const { state } = (await run.result()) as { state: RunState };
           expect(state.gates['approve']?.counted).toHaveLength(1);
+          expect(state.decisions.filter((d) => d.accepted)).toHaveLength(1);
+          // What publish proves to itself from the server's history is the same as what the run counted.
+          expect(state.release?.ref).toMatch(/^tiny:1@sha256:/);
           counted += 1;
         }),
       );

@@ -14,37 +14,51 @@ const MAX_CHAIN = 100;
  * workflow of somebody else's could continue as ours with approvals that it made up.
  */
 export async function readMessages(client: Client, workflowId: string, executionRunId: string): Promise<RecordedMessage[]> {
-  const messages: RecordedMessage[] = [];
+  // Oldest execution first: the order in which people decided counts.
+  const execution: RecordedMessage[][] = [];
   let runId: string | undefined = executionRunId;
   for (let i = 0; i < MAX_CHAIN; i++) {
     const { events }: temporal.api.history.v1.IHistory = await client.workflow.getHandle(workflowId, runId).fetchHistory();
     const started: temporal.api.history.v1.IWorkflowExecutionStartedEventAttributes | undefined = events?.[0]?.workflowExecutionStartedEventAttributes ?? undefined;
     if (started === undefined) throw failure('approval_unproved', `not published: the history of execution ${runId} is gone, so nobody can check its approvals; send the run back to approve`);
     if (started.taskQueue?.name !== WORKFLOW_QUEUE) throw failure('approval_unproved', `not published: execution ${runId} ran on the task queue ${started.taskQueue?.name ?? 'unknown'}, which is not ours`);
-    for (const event of events ?? []) {
-      const message = messageOf(event);
-      if (message !== undefined) messages.push(message);
-    }
+    execution.unshift(seenIn(events ?? []));
     const before: string | null | undefined = started.continuedExecutionRunId;
-    if (before === undefined || before === null || before === '') return messages;
+    if (before === undefined || before === null || before === '') return execution.flat();
     runId = before;
   }
   throw failure('approval_unproved', `not published: the run has more than ${MAX_CHAIN} executions`);
 }
 
-function messageOf(event: temporal.api.history.v1.IHistoryEvent): RecordedMessage | undefined {
-  const at = timeOf(event);
-  const signal = event.workflowExecutionSignaledEventAttributes;
-  if (signal != null) return { name: signal.signalName ?? '', route: 'signal', payload: decode(signal.input?.payloads?.[0]), at };
-  const update = event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input;
-  if (update != null) return { name: update.name ?? '', route: 'update', payload: decode(update.args?.payloads?.[0]), at };
-  return undefined;
+/**
+ * The messages of one execution with the workflow time at which it saw them. A signal is seen by the next workflow task
+ * that completes; an accepted update is written down by the task that saw it. The times of the events themselves would
+ * not do: a signal may be recorded just before the task that opens its gate and sees it.
+ */
+function seenIn(events: readonly temporal.api.history.v1.IHistoryEvent[]): RecordedMessage[] {
+  const messages: RecordedMessage[] = [];
+  const startedAt = new Map<string, string>();
+  let waiting: Omit<RecordedMessage, 'at'>[] = [];
+  let now = '';
+  for (const event of events) {
+    if (event.workflowTaskStartedEventAttributes != null) startedAt.set(String(event.eventId), timeOf(event));
+    const completed = event.workflowTaskCompletedEventAttributes;
+    if (completed != null) {
+      now = startedAt.get(String(completed.startedEventId)) ?? now;
+      messages.push(...waiting.map((message) => ({ ...message, at: now })));
+      waiting = [];
+    }
+    const signal = event.workflowExecutionSignaledEventAttributes;
+    if (signal != null) waiting.push({ name: signal.signalName ?? '', route: 'signal', payload: decode(signal.input?.payloads?.[0]) });
+    const update = event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input;
+    if (update != null) messages.push({ name: update.name ?? '', route: 'update', payload: decode(update.args?.payloads?.[0]), at: now });
+  }
+  return messages;
 }
 
-/** Whole seconds and nanoseconds, rounded up to the millisecond in which the workflow may have seen the event. */
+/** As `Date` in the workflow gives it: whole milliseconds, rounded down. */
 function timeOf(event: temporal.api.history.v1.IHistoryEvent): string {
-  const seconds = Number(event.eventTime?.seconds ?? 0);
-  return new Date(seconds * 1000 + Math.ceil((event.eventTime?.nanos ?? 0) / 1e6)).toISOString();
+  return new Date(Number(event.eventTime?.seconds ?? 0) * 1000 + Math.floor((event.eventTime?.nanos ?? 0) / 1e6)).toISOString();
 }
 
 const decode = (payload: Payload | null | undefined): unknown => (payload == null ? undefined : defaultPayloadConverter.fromPayload(payload));
