@@ -20,8 +20,7 @@ const WAITS: { id: string; what: string; spec: RunSpecInput; page: string[]; row
   {
     id: 'training',
     what: 'a running job',
-    // Ends by itself once the test has removed its folder.
-    spec: { ...base, stages: { train: { attempts: [shellJob('echo \'{"step":3,"total":9}\' >> "$FERRY_PROGRESS_FILE"; while [ -e "$FERRY_PROGRESS_FILE" ]; do sleep 0.2; done', { backend: 'ascend', simulated: true })] } } },
+    spec: { ...base, stages: { train: { attempts: [shellJob('echo \'{"step":3,"total":9}\' >> "$FERRY_PROGRESS_FILE"; exec sleep 600', { backend: 'ascend', simulated: true })] } } },
     page: ['Run train on ascend (simulated), attempt 1'],
     row: ['train', 'ascend (simulated)'],
   },
@@ -51,6 +50,7 @@ const chromium = findChromium();
 describe.skipIf(chromium === undefined)('the Temporal UI (in Chromium, which must be on PATH)', () => {
   let stack: Stack;
   let worker: WorkerProcess;
+  let wrapper: number | undefined;
   let page: Page;
   let close: () => Promise<void> = async () => {};
   const dialogs: string[] = [];
@@ -67,7 +67,7 @@ describe.skipIf(chromium === undefined)('the Temporal UI (in Chromium, which mus
     });
     for (const { id, spec } of WAITS) await startRun({ client: stack.client, id, spec, requestedBy: 'alice' });
     const run = (id: string): ReturnType<typeof stack.client.workflow.getHandle> => stack.client.workflow.getHandle(id);
-    await until(run('training'), (s) => s.jobs[0]?.handle !== undefined);
+    wrapper = (await until(run('training'), (s) => s.jobs[0]?.handle !== undefined)).jobs[0]?.handle?.pid;
     await until(run('broken'), (s) => s.gates['repair.convert'] !== undefined);
     await until(run(LONG_ID), (s) => s.gates['approve'] !== undefined);
     // A rejection with a reason that is markup: the run comes to the gate again and tells why.
@@ -78,6 +78,8 @@ describe.skipIf(chromium === undefined)('the Temporal UI (in Chromium, which mus
 
   afterAll(async () => {
     await close();
+    // It leads the job's process group. Without its worker nobody else ends it.
+    if (wrapper !== undefined) process.kill(-wrapper, 'SIGKILL');
     await stack?.stop();
   });
 
