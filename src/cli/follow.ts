@@ -7,6 +7,8 @@ import { pause } from './output.js';
 
 /** As often as a person can follow; each look costs the server two small calls. */
 const LOOK_EVERY_MS = 1000;
+/** Whoever follows a run has time: a worker on a busy machine is not taken for none. */
+const QUERY_TIMEOUT_MS = 5000;
 /** So many looks in a row may fail before following ends: a restart of the server takes seconds. */
 const MAX_UNREACHABLE = 30;
 
@@ -24,7 +26,7 @@ export async function follow({ context, onView, ...input }: FollowInput): Promis
   let last: RunStatusView | undefined;
   for (let unreachable = 0; ; ) {
     try {
-      last = await describeRun(input);
+      last = await describeRun({ timeoutMs: QUERY_TIMEOUT_MS, ...input });
       unreachable = 0;
       if (onView(last) === true || last.endedAt !== null || context.signal.aborted) return last;
     } catch (error) {

@@ -96,11 +96,16 @@ function failureFrom({ type, message }: ApplicationFailure): FailureView {
   return { kind: known ? (type as StopCode | FailureKind) : 'unknown', message: oneLine(message, 400), owner: 'requester', nextAction: 'stop' };
 }
 
-/** The newest heartbeats of the watches that are under way, as far as they are ours. */
+/** After this long without a heartbeat nobody looks at the job; a live watch heartbeats every few seconds. */
+const STALE_MS = 30_000;
+
+/** The newest heartbeats of the watches that are under way, as far as they are ours; an old one says what was, not what is. */
 export function heartbeatsOf(description: WorkflowExecutionDescription): WatchHeartbeat[] {
   return (description.raw.pendingActivities ?? []).flatMap((activity) => {
     const payload = activity.heartbeatDetails?.payloads?.[0];
     const beat = WatchHeartbeat.safeParse(payload === undefined || payload === null ? undefined : defaultPayloadConverter.fromPayload(payload));
-    return beat.success ? [beat.data] : [];
+    if (!beat.success) return [];
+    const isStale = Date.now() - Date.parse(beat.data.at) > STALE_MS;
+    return [isStale ? { ...beat.data, observation: 'unknown' as const, unknownSince: beat.data.unknownSince ?? beat.data.at } : beat.data];
   });
 }

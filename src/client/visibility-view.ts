@@ -23,9 +23,6 @@ export interface VisibilityInput {
   ui: string | null;
 }
 
-/** After this long without a heartbeat nobody looks at the job; a live watch heartbeats every few seconds. */
-const STALE_MS = 30_000;
-
 /** Workflow tasks that failed in a row before it is worth saying: one or two are a worker that was just restarted. */
 const FAILING_TASKS = 3;
 
@@ -133,7 +130,6 @@ function stagesFrom({ state, current, spec: raw, round, jobs }: { state: State; 
 function jobFrom(beat: WatchHeartbeat, backend: string | undefined): JobView {
   const { handle } = beat;
   const { stage, round, attempt } = parseJobKey(handle.key) ?? { stage: '', round: 1, attempt: 1 };
-  const stale = Date.now() - Date.parse(beat.at) > STALE_MS;
   const simulated = backend?.endsWith(' (simulated)') === true;
   return {
     key: handle.key,
@@ -145,8 +141,8 @@ function jobFrom(beat: WatchHeartbeat, backend: string | undefined): JobView {
     executor: handle.executor,
     handle: handleText(handle),
     state: 'running',
-    observation: stale ? 'unknown' : beat.observation,
-    unknownSince: beat.unknownSince ?? (stale ? beat.at : null),
+    observation: beat.observation,
+    unknownSince: beat.unknownSince ?? null,
     pid: handle.pid,
     host: handle.host,
     starts: beat.starts,

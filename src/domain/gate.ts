@@ -126,7 +126,7 @@ export function decideOn(gate: Gate, decision: Decision, now: string, route: Dec
   for (const key of ['model', 'evidence', 'policy'] as const) {
     const given = decision.digests[key];
     if (given !== undefined && given !== gate.digests[key])
-      return refuse('stale', `the decision is about another ${key} (${given.slice(0, 19)}…) than the one that waits; look again with ferry review or ferry status`);
+      return refuse('stale', `the decision is about another ${key} (${given.slice(0, 19)}…) than the one that waits; look again with ferry status`);
   }
 
   const who = identify(gate, decision);

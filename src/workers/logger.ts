@@ -11,13 +11,16 @@ export function createLogger(level: string): pino.Logger {
 
 const PINO_LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const satisfies Record<LogLevel, pino.Level>;
 
+/** What the SDK says of a worker that polls for activities alone, as ours for jobs do. */
+const EXPECTED = ['No workflows registered', 'No Nexus services registered'];
+
 /** The SDK's logs, workflow logs through their sink included, with their fields. */
 export function temporalLogger(logger: pino.Logger): Logger {
   return new DefaultLogger(PINO_TO_SDK[logger.level] ?? 'INFO', ({ level, message, meta }) => {
     const { sdkComponent, workflowId, runId, activityType, attempt, taskQueue, error, ...rest } = (meta ?? {}) as Record<string, unknown>;
     const fields = { component: sdkComponent, run: workflowId, executionRunId: runId, activity: activityType, activityAttempt: attempt, queue: taskQueue, err: error, ...rest };
     const { namespace: _n, workflowType: _w, isLocal: _l, activityId: _a, taskToken: _t, ...kept } = fields as Record<string, unknown>;
-    logger[PINO_LEVELS[level]](kept, message);
+    logger[EXPECTED.some((start) => message.startsWith(start)) ? 'debug' : PINO_LEVELS[level]](kept, message);
   });
 }
 

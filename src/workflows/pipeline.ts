@@ -66,6 +66,7 @@ export async function runPipeline(definition: PipelineDefinition, input: RunInpu
   const shape = shapeOf(definition);
   listen(ctx, shape);
   try {
+    skipAtOnce(ctx, definition);
     for (let stage = nextStage(ctx); stage !== undefined; stage = nextStage(ctx)) await takeStage(ctx, definition, shape, stage);
     ctx.emit({ type: 'ended', status: 'completed' });
   } catch (error) {
@@ -108,14 +109,18 @@ function openRun(definition: PipelineDefinition, input: RunInput): RunContext {
 
 const nextStage = (ctx: RunContext): string | undefined => ctx.state.order.find((name) => !['done', 'skipped'].includes(stageOf(ctx.state, name).state));
 
+/** Stages that will not be taken say so from the start, not only when their turn comes. */
+function skipAtOnce(ctx: RunContext, definition: PipelineDefinition): void {
+  for (const [name, stage] of Object.entries(definition)) {
+    const reason = stageOf(ctx.state, name).state === 'pending' ? stage.skip?.(ctx) : undefined;
+    if (reason !== undefined) ctx.emit({ type: 'stage_skipped', stage: name, reason });
+  }
+}
+
 async function takeStage(ctx: RunContext, definition: PipelineDefinition, shape: PipelineShape, name: string): Promise<void> {
   const stage = definition[name];
   if (stage === undefined) throw failure('spec_invalid', `this worker's pipeline has no stage ${name}`);
-  if (stageOf(ctx.state, name).state === 'pending') {
-    const reason = stage.skip?.(ctx);
-    if (reason !== undefined) return ctx.emit({ type: 'stage_skipped', stage: name, reason });
-    if (stage.reuse?.(ctx) === true) return;
-  }
+  if (stageOf(ctx.state, name).state === 'pending' && stage.reuse?.(ctx) === true) return;
   // After continue-as-new at a repair gate the stage's body must not run again before somebody has answered.
   if (stageOf(ctx.state, name).gate === repairGateId(name)) return await repair(ctx, shape, name, ctx.state.failure);
   try {

@@ -1,6 +1,7 @@
 import type { WorkflowExecutionDescription } from '@temporalio/client';
-import { SearchAttributeType, TypedSearchAttributes, defineSearchAttributeKey } from '@temporalio/common';
+import { SearchAttributeType, TypedSearchAttributes, defaultPayloadConverter, defineSearchAttributeKey } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
+import { heartbeatsOf } from '../../src/client/describe.js';
 import { parseWaitingLabel, stateFrom, visibilityView } from '../../src/client/visibility-view.js';
 import type { WatchHeartbeat } from '../../src/domain/job.js';
 import type { RunInput } from '../../src/domain/run-input.js';
@@ -30,13 +31,19 @@ describe('a run that no worker answers for', () => {
     expect(seen.waitingOn).toMatchObject([{ kind: 'approval', gate: 'approve', roles: ['release-manager', 'safety'], since: null, digests: {}, commands: { ferry: 'ferry approve tiny-v1 --gate approve --as NAME --reason REASON' } }]);
   });
 
-  it('tells its live job from the newest heartbeat; one that is old is seen by nobody', () => {
+  it('tells its live job from the newest heartbeat', () => {
     const key = `${RUN_UID}.train.r2.a3`;
     const beat: WatchHeartbeat = { handle: handle(key), observation: 'ok', starts: 1, at: new Date().toISOString(), progress: { step: 1, total: 2, at: new Date().toISOString() } };
     const d = description({ FerryStage: 'train', FerryWaitingOn: '', FerryBackend: 'ascend (simulated)' });
     expect(view(d, [beat])).toMatchObject({ state: 'running', round: 2, waitingOn: [], jobs: [{ key, stage: 'train', round: 2, attempt: 3, backend: 'ascend', simulated: true, observation: 'ok', pid: 4711, progress: { step: 1 } }] });
+  });
+
+  it('has heartbeats of its watches; what an old one says is no longer known', () => {
+    const beat: WatchHeartbeat = { handle: handle('k'), observation: 'ok', starts: 1, at: new Date().toISOString() };
     const old = { ...beat, at: '2026-01-01T00:00:00.000Z' };
-    expect(view(d, [old]).jobs).toMatchObject([{ observation: 'unknown', unknownSince: old.at }]);
+    const details = [beat, old, 'not ours'].map((value) => ({ heartbeatDetails: { payloads: [defaultPayloadConverter.toPayload(value)] } }));
+    const d = { raw: { pendingActivities: details } } as unknown as WorkflowExecutionDescription;
+    expect(heartbeatsOf(d)).toEqual([beat, { ...old, observation: 'unknown', unknownSince: old.at }]);
   });
 
   it('says no more than is known where its start cannot be read', () => {

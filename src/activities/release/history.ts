@@ -1,4 +1,4 @@
-import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import type { RecordedMessage } from '../../domain/approval.js';
@@ -9,25 +9,38 @@ import { failure } from '../../temporal-failure.js';
 const MAX_CHAIN = 100;
 
 /**
- * The decisions that people sent to a run, as the server recorded them: through every execution of its chain, from the
- * asking one back to the first. The chain must begin with a start that carried no state and run on our own queue, or a
- * workflow of somebody else's could continue as ours with approvals that it made up.
+ * The decisions that people sent to a run since a time, as the server recorded them: through the executions of its
+ * chain, from the asking one back to the one that ran at that time. Each must have run on our own queue, or a workflow
+ * of somebody else's could continue as ours. Older executions hold nothing that is asked for, and a long run outlives
+ * their retention.
  */
-export async function readMessages(client: Client, workflowId: string, executionRunId: string): Promise<RecordedMessage[]> {
+export async function readMessages(client: Client, workflowId: string, executionRunId: string, since: string): Promise<RecordedMessage[]> {
   // Oldest execution first: the order in which people decided counts.
   const execution: RecordedMessage[][] = [];
   let runId: string | undefined = executionRunId;
   for (let i = 0; i < MAX_CHAIN; i++) {
-    const { events }: temporal.api.history.v1.IHistory = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    const { events }: temporal.api.history.v1.IHistory = await fetchHistory(client, workflowId, runId);
     const started: temporal.api.history.v1.IWorkflowExecutionStartedEventAttributes | undefined = events?.[0]?.workflowExecutionStartedEventAttributes ?? undefined;
-    if (started === undefined) throw failure('approval_unproved', `not published: the history of execution ${runId} is gone, so nobody can check its approvals; send the run back to approve`);
+    if (started === undefined) throw gone(runId);
     if (started.taskQueue?.name !== WORKFLOW_QUEUE) throw failure('approval_unproved', `not published: execution ${runId} ran on the task queue ${started.taskQueue?.name ?? 'unknown'}, which is not ours`);
     execution.unshift(seenIn(events ?? []));
     const before: string | null | undefined = started.continuedExecutionRunId;
-    if (before === undefined || before === null || before === '') return execution.flat();
+    const first = before === undefined || before === null || before === '';
+    if (first || timeOf(events?.[0] ?? {}) < since) return execution.flat();
     runId = before;
   }
   throw failure('approval_unproved', `not published: the run has more than ${MAX_CHAIN} executions`);
+}
+
+const gone = (runId: string): Error => failure('approval_unproved', `not published: the history of execution ${runId} is gone, so nobody can check its approvals; send the run back to approve`);
+
+async function fetchHistory(client: Client, workflowId: string, runId: string): Promise<temporal.api.history.v1.IHistory> {
+  try {
+    return await client.workflow.getHandle(workflowId, runId).fetchHistory();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) throw gone(runId);
+    throw error;
+  }
 }
 
 /**

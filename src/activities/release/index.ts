@@ -17,7 +17,7 @@ import { readMessages } from './history.js';
 export interface PublishRequest {
   run: string;
   runUid: string;
-  /** The execution that asks; the history of its whole chain is read. */
+  /** The execution that asks; the history of its chain is read back to when the gate opened. */
   executionRunId: string;
   name: string;
   version: string;
@@ -46,7 +46,7 @@ export function createReleaseActivities(deps: { store: ArtifactStore; siteView: 
           excluded: siteView.approval.excludeAuthor ? [request.requestedBy] : [],
           identity: siteView.approval.identity,
         };
-        const problems = unproved(request.gate, subject, await readMessages(deps.client, request.run, request.executionRunId));
+        const problems = unproved(request.gate, subject, await readMessages(deps.client, request.run, request.executionRunId, request.gate.openedAt));
         if (problems.length > 0) throw failure('approval_unproved', `not published: ${problems.join('; ')}`.slice(0, 1000));
         for (const ref of [request.model, ...Object.values(request.evidence)]) {
           const wrong = await deps.store.verify(ref.digest).catch(storeFailure);

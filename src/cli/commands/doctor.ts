@@ -14,7 +14,8 @@ import { findServer, ServerNotFoundError } from '../../engines/temporal-server/f
 import { findPythons } from '../../engines/temporal-server/wheel.js';
 import type { CliContext } from '../context.js';
 
-const OLDEST_NODE: readonly [number, number] = [20, 3];
+/** What the hashing library asks for. */
+const OLDEST_NODE: readonly [number, number] = [20, 19];
 /** A small rehearsal needs some hundred MB; the store of a real model needs far more than the warning. */
 const FREE_FAIL_BYTES = 512 * 1024 * 1024;
 const FREE_WARN_BYTES = 10 * 1024 * 1024 * 1024;
@@ -105,7 +106,7 @@ async function checkTemporalBinary({ home, env }: CliContext): Promise<Check> {
 async function checkPython({ env }: CliContext): Promise<Check> {
   const [python] = await findPythons(env);
   if (python !== undefined) return { name: 'python', state: 'ok', message: `${python.path}: ${python.version}` };
-  return { name: 'python', state: 'warn', message: 'no Python 3 on PATH', next: 'Install it if your training runs here; the example tiny-llama needs none' };
+  return { name: 'python', state: 'warn', message: 'no Python 3 on PATH', next: 'Install it if your training runs here; the example hello needs none' };
 }
 
 async function checkSite({ sitePath, env, cwd }: CliContext, ownServer: boolean): Promise<Check> {

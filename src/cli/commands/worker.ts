@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { connect, resolveTarget } from '../../client/connect.js';
+import { connect, resolveTarget, type FerryConnection } from '../../client/connect.js';
+import { ClientError } from '../../client/errors.js';
 import { ensureSearchAttributes } from '../../client/search-attributes.js';
 import { loadSite } from '../../engines/config/load-site.js';
 import type { CliContext } from '../context.js';
@@ -20,6 +21,16 @@ Examples:
     );
 }
 
+/** Credentials that may not list or add attributes may still run a worker where an admin has added them. */
+async function ensureOrWarn(context: CliContext, { connection, namespace }: FerryConnection): Promise<void> {
+  try {
+    await ensureSearchAttributes(connection, namespace);
+  } catch (error) {
+    if (!(error instanceof ClientError) || error.code !== 'search_attributes_denied') throw error;
+    context.stderr.write(`${error.message}\n→ ${error.hint}\n`);
+  }
+}
+
 /** Stays until a signal ends it; 0 once it has drained, 1 when it broke. */
 export async function run(context: CliContext): Promise<number> {
   const { env, cwd, home } = context;
@@ -27,7 +38,7 @@ export async function run(context: CliContext): Promise<number> {
   const target = await resolveTarget({ ...context.connection, home, env });
   const connection = await connect({ ...context.connection, home, env });
   try {
-    await ensureSearchAttributes(connection.connection, connection.namespace);
+    await ensureOrWarn(context, connection);
     // Loaded here alone: the worker's native part costs every other command a second.
     const [{ startWorker }, { createLogger }, { withAbsolutePaths }] = await Promise.all([import('../../workers/main.js'), import('../../workers/logger.js'), import('../../workers/config.js')]);
     const logger = createLogger(env['FERRY_LOG_LEVEL'] ?? 'info');

@@ -5,7 +5,7 @@ import { ClientError, EXIT_UNREACHABLE, EXIT_USAGE } from '../../client/errors.j
 import type { Env } from '../../client/home.js';
 import { lastLines, startBackground, type BackgroundProcess } from '../../engines/temporal-server/background-process.js';
 
-/** A worker bundles the workflows before it is ready; seconds, on a slow machine half a minute. */
+/** A worker is ready within seconds; on a starved machine it may take far longer to load its native part. */
 const READY_TIMEOUT_MS = 120_000;
 
 const ReadyLine = z.object({ ready: z.literal(true), pid: z.number().int(), taskQueues: z.array(z.string()) });

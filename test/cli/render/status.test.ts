@@ -36,7 +36,7 @@ describe('the page of a run', () => {
   });
 
   it('that completed tells what was released', () => {
-    expect(page(viewOf(stateBy([9, { type: 'released', ref: 'tiny:v1@sha256:1', digest: 'sha256:1' }], [9, { type: 'ended', status: 'completed' }])))).toContain('Released tiny:v1@sha256:1 sha256:1');
+    expect(page(viewOf(stateBy([9, { type: 'released', ref: 'tiny:v1@sha256:1', digest: 'sha256:1' }], [9, { type: 'ended', status: 'completed' }])))).toContain('Released tiny:v1@sha256:1');
   });
 
   it('without a worker says so', () => {
