@@ -5,8 +5,11 @@ import { dirname, join } from 'node:path';
 export const params = JSON.parse(readFileSync(process.env.FERRY_PARAMS_FILE, 'utf8'));
 export const readJson = (...path) => JSON.parse(readFileSync(join(...path), 'utf8'));
 
-/** A file of an input such as `dataset`. */
-export const input = (name, file) => readJson(process.env[`FERRY_INPUT_${name.toUpperCase()}`], file);
+/** A file of an input such as `dataset`; undefined where the run began after the stage that makes it. */
+export const input = (name, file) => {
+  const folder = process.env[`FERRY_INPUT_${name.toUpperCase()}`];
+  return folder === undefined ? undefined : readJson(folder, file);
+};
 
 /** Leaves a file in an output such as `dataset`. */
 export const output = (name, file, value) => writeJson(join(process.env.FERRY_OUTPUT_DIR, name, file), value);
