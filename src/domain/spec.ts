@@ -89,16 +89,27 @@ export const RunSpec = z
     if (!STAGE_NAMES.some(has)) context.addIssue({ code: 'custom', path: ['stages'], message: 'at least one stage' });
     if (has('publish') && !has('approve'))
       context.addIssue({ code: 'custom', path: ['stages', 'publish'], message: 'a stage approve before it: nothing is published that nobody approved' });
+    // A stage that the run begins after makes nothing, whatever the spec says of it.
+    const begin = beginsAfter(spec);
+    const isTaken = (stage: StageName): boolean => has(stage) && (begin === undefined || isBefore(begin.stage, stage));
     for (const stage of STAGE_NAMES) {
-      if (!has(stage)) continue;
+      if (!isTaken(stage)) continue;
       const needed = REQUIRED_INPUTS[stage] ?? [];
       for (const name of needed) {
         const producer = PRODUCERS.get(name);
-        if (producer === undefined || has(producer) || spec.inputs[name] !== undefined) continue;
+        if (producer === undefined || isTaken(producer) || spec.inputs[name] !== undefined) continue;
+        if (name === 'release') {
+          context.addIssue({ code: 'custom', path: ['stages', stage], message: `its input ${name}: add the stages approve and ${producer}` });
+          continue;
+        }
         context.addIssue({ code: 'custom', path: ['stages', stage], message: `its input ${name}: add the stage ${producer}, or give ${name} under inputs` });
       }
     }
     for (const name of Object.keys(spec.inputs)) {
+      if (name === 'release') {
+        context.addIssue({ code: 'custom', path: ['inputs', name], message: 'no release: publish makes one in the run itself, and nothing verifies one from outside yet' });
+        continue;
+      }
       const producer = PRODUCERS.get(name);
       if (producer === undefined) continue;
       const uses = STAGE_NAMES.some((stage) => has(stage) && isBefore(producer, stage) && (STAGE_WIRING[stage].consumes as readonly string[]).includes(name));
@@ -115,6 +126,7 @@ const REQUIRED_INPUTS: Partial<Record<StageName, readonly string[]>> = {
   validateOnAscend: ['model'],
   approve: ['model'],
   publish: ['model'],
+  rollOut: ['release'],
 };
 
 /** The jobs of a stage in the order in which they are tried: one for most, the ladder of attempts for `train`. */

@@ -9,6 +9,9 @@ import { FULL_SPEC, digest, specOf } from './kit.js';
 const JOB = { job: { command: ['x'] } };
 const minimal = (change: Partial<RunSpecInput> = {}): object => ({ schema: 'modelferry.run/1', model: 'm', version: '1', stages: { prepareData: JOB }, ...change });
 
+const TRAIN = { attempts: [{ command: ['x'] }] };
+const specInput = (change: Partial<RunSpecInput>): object => ({ ...FULL_SPEC, ...change });
+
 /** Path and message of every issue. */
 const issuesOf = (raw: unknown): string[] => RunSpec.safeParse(raw).error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) ?? [];
 
@@ -38,7 +41,12 @@ describe('a run spec', () => {
     ['a publication that nobody approves', minimal({ inputs: { model: { artifact: digest(1) } }, stages: { publish: {} } }), 'stages.publish: a stage approve before it'],
     ['a conversion of nothing', minimal({ stages: { convert: JOB } }), 'stages.convert: its input checkpoint: add the stage train, or give checkpoint under inputs'],
     ['an approval of nothing', minimal({ stages: { approve: {} } }), 'stages.approve: its input model: add the stage convert, or give model under inputs'],
-    ['an input that nothing reads', minimal({ inputs: { release: { artifact: digest(1) } } }), 'inputs.release: a stage after publish that reads release'],
+    ['an input that nothing reads', minimal({ inputs: { quality: { artifact: digest(1) } } }), 'inputs.quality: a stage after assessQuality that reads quality'],
+    ['a roll-out of nothing', minimal({ stages: { rollOut: JOB } }), 'stages.rollOut: its input release: add the stages approve and publish'],
+    ['a roll-out of what nobody published', minimal({ inputs: { checkpoint: { artifact: digest(1) } }, stages: { convert: JOB, rollOut: JOB } }), 'stages.rollOut: its input release: add the stages approve and publish'],
+    ['a release from outside, which would skip its approval', specInput({ inputs: { release: { artifact: digest(1) } } }), 'inputs.release: no release: publish makes one'],
+    ['a conversion whose training is skipped', minimal({ inputs: { quality: { artifact: digest(1) } }, stages: { train: TRAIN, convert: JOB, approve: {} } }), 'stages.convert: its input checkpoint: add the stage train, or give checkpoint under inputs'],
+    ['an approval whose conversion is skipped', minimal({ inputs: { validation: { artifact: digest(1) } }, stages: { train: TRAIN, convert: JOB, approve: {} } }), 'stages.approve: its input model: add the stage convert, or give model under inputs'],
     ['an input that no stage makes', minimal({ inputs: { weights: { artifact: digest(1) } } as object }), 'inputs'],
     ['a digest that is a tag', minimal({ inputs: { dataset: { artifact: 'latest' } }, stages: { train: { attempts: [{ command: ['x'] }] } } }), 'inputs.dataset'],
     ['silence that consents', minimal({ stages: { ...FULL_SPEC.stages, approve: { onExpiry: 'approve' as 'reject' } } }), 'stages.approve.onExpiry'],
@@ -49,6 +57,12 @@ describe('a run spec', () => {
     ['an environment variable of the shell\'s', minimal({ stages: { prepareData: { job: { command: ['x'], env: { 'A B': '1' } } } } }), 'stages.prepareData.job.env'],
   ])('refuses %s', (_what, raw, problem) => {
     expect(issuesOf(raw).join('\n')).toContain(problem);
+  });
+
+  it('asks for no input of a stage that it skips, and takes a given one for one that is made', () => {
+    const skipped = minimal({ inputs: { model: { artifact: digest(1) } }, stages: { convert: JOB, approve: {} } });
+    const given = minimal({ inputs: { quality: { artifact: digest(1) }, checkpoint: { artifact: digest(2) } }, stages: { train: TRAIN, convert: JOB, approve: {} } });
+    expect([issuesOf(skipped), issuesOf(given)]).toEqual([[], []]);
   });
 
   it('may begin anywhere: the stages up to the one that would have made the last given input are skipped', () => {
