@@ -183,6 +183,9 @@ function soleMember(gate: Gate): string | undefined {
 }
 
 function checkArgument(gate: Gate, choice: GateChoice, decision: Decision): { code: DecisionCode; reason: string } | undefined {
+  // Refused here and not by the run alone: `publish` judges recorded decisions again and must refuse the same ones.
+  if (choice.needs !== 'set' && Object.keys(decision.set ?? {}).length > 0) return { code: 'unknown_parameter', reason: `${choice.id} changes no parameters; send it without set` };
+  if (choice.needs !== 'input' && decision.input !== undefined) return { code: 'unknown_parameter', reason: `${choice.id} replaces no input; send it without input` };
   if (decision.to !== undefined && !gate.stages.includes(decision.to))
     return { code: 'unknown_stage', reason: `the run can be sent back to ${gate.stages.join(', ') || 'no stage'}` };
   if (choice.needs === 'to' && decision.to === undefined) return { code: 'argument_missing', reason: `${choice.id} needs a stage: --to ${gate.stages.join('|')}` };
@@ -205,8 +208,7 @@ function outcomeOf(gate: Gate, decision: Decision, verdict: string, at: string):
     at,
     reason: oneLine(decision.reason, 300),
     ...(decision.to === undefined ? {} : { to: decision.to }),
-    // An approval changes nothing but the answer; what comes with it besides would only be carried along.
-    ...(decision.set === undefined || gate.kind === 'approval' ? {} : { set: decision.set }),
-    ...(decision.input === undefined || gate.kind === 'approval' ? {} : { input: decision.input }),
+    ...(decision.set === undefined || Object.keys(decision.set).length === 0 ? {} : { set: decision.set }),
+    ...(decision.input === undefined ? {} : { input: decision.input }),
   };
 }

@@ -112,6 +112,13 @@ describe('the proof of an approval', () => {
     expect(unproved(gate, SUBJECT, [...messages, { ...no, at: at(9) }])).toEqual([]);
   });
 
+  it('holds when the only rejection was refused by the run, for what it brought along', () => {
+    const no: Partial<Decision> = { approver: 'bo', verdict: 'reject', set: { momentum: 1 } };
+    const { gate, messages } = decided([{ fields: no }, { fields: { ...no, set: undefined, input: { name: 'weights', artifact: digest('w') } } }, ...FULL]);
+    expect(gate.outcome?.verdict).toBe('approve');
+    expect(unproved(gate, SUBJECT, messages)).toEqual([]);
+  });
+
   it('takes roles and members from its own site, not from the gate', () => {
     const lax = { ...SUBJECT, roles: [{ role: 'release-manager', quorum: 1, members: ['eve'] }] };
     const { gate } = decided([{ fields: { approver: 'eve' } }], lax);

@@ -69,9 +69,11 @@ describe('an approval gate', () => {
     expect(gate.outcome).toEqual({ verdict: 'reject', by: ['dee'], at: at(2), reason: '', to: 'train' });
   });
 
-  it('keeps nothing of an approval but the answer: parameters that came with it change nothing', () => {
-    const { gate } = decideAll(approvalGate(), [{ approver: 'ana', set: { lr: 1 }, input: { name: 'dataset', artifact: digest(1) } }]);
-    expect(gate.outcome).toEqual({ verdict: 'approve', by: ['ana'], at: at(1), reason: '' });
+  it.each(['approve', 'reject'])('takes no parameters and no input with %s, which would change nothing', (verdict) => {
+    const gate = approvalGate();
+    expect(codes(gate, [{ approver: 'ana', verdict, set: { lr: 1 } }])).toEqual(['unknown_parameter']);
+    expect(codes(gate, [{ approver: 'ana', verdict, input: { name: 'dataset', artifact: digest(1) } }])).toEqual(['unknown_parameter']);
+    expect(decideAll(gate, [{ approver: 'ana', verdict, set: {} }]).gate.outcome).toEqual({ verdict, by: ['ana'], at: at(1), reason: '' });
   });
 
   it.each<[string, Partial<Decision>, DecisionCode]>([
@@ -138,6 +140,8 @@ describe('an approval gate', () => {
 describe('a repair gate', () => {
   it.each<[Partial<Decision>, DecisionCode]>([
     [{ verdict: 'retry' }, 'accepted'],
+    [{ verdict: 'retry', set: { lr: 0.01 } }, 'unknown_parameter'],
+    [{ verdict: 'change', set: { lr: 0.01 }, input: { name: 'dataset', artifact: digest(1) } }, 'unknown_parameter'],
     [{ verdict: 'stop' }, 'accepted'],
     [{ verdict: 'change' }, 'argument_missing'],
     [{ verdict: 'change', set: {} }, 'argument_missing'],
