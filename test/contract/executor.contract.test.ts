@@ -357,6 +357,32 @@ describe.each(ExecutorKind.options)('%s: executor contract', (kind) => {
       expect(JobListing.parse(listed[0])).toMatchObject({ key: request.key, handle, state: 'running', starts: 1 });
       expect(await executor.list()).toHaveLength(2);
     });
+
+    it('lists the jobs of its own executor alone, where two share a root', async () => {
+      const other = createExecutor(kind, { ...place, executorId: 'there' });
+      const mine = requestFor(FOREVER);
+      const theirs = requestFor(FOREVER, { executor: 'there' });
+      await start(mine);
+      handles.push(await submit(other, theirs));
+      expect((await executor.list()).map((job) => job.key)).toEqual([mine.key]);
+      expect((await other.list()).map((job) => job.key)).toEqual([theirs.key]);
+    });
+
+    it('tells of a damaged job directory, and lists the others', async () => {
+      const handle = await start(requestFor(FOREVER));
+      const damaged = join(place.jobsRoot, 'uid-damaged/train/uid-damaged.train.r1.a1');
+      mkdirSync(damaged, { recursive: true });
+      writeFileSync(join(damaged, 'job.json'), '{"schema":');
+      const told: string[] = [];
+      expect((await executor.list({}, (jobDir) => told.push(jobDir))).map((job) => job.key)).toEqual([handle.key]);
+      expect(told).toEqual([damaged]);
+    });
+
+    it('knows that it does not reach a process of another host', async () => {
+      const handle = await start(requestFor(FOREVER));
+      expect(executor.reaches(handle)).toBe(true);
+      expect(executor.reaches({ ...handle, hostId: 'another-host' })).toBe(false);
+    });
   });
 });
 

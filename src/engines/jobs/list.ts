@@ -6,27 +6,34 @@ import { observeJob } from './observe.js';
 export interface JobFilter {
   run?: string;
   runUid?: string;
+  executor?: string;
 }
 
+/** Hears of a job directory that can't be read: its job is in no list, so nobody would look after it. */
+export type OnDamaged = (jobDir: string, why: string) => void;
+
 /** Every job that was submitted below a root. Directories without a record are none yet, or none any more. */
-export function listJobs(jobsRoot: string, filter: JobFilter = {}): JobListing[] {
+export function listJobs(jobsRoot: string, filter: JobFilter = {}, onDamaged?: OnDamaged): JobListing[] {
   const jobs: JobListing[] = [];
   for (const runUid of namesIn(jobsRoot)) {
     if (filter.runUid !== undefined && filter.runUid !== runUid) continue;
     for (const stage of namesIn(join(jobsRoot, runUid))) {
       for (const key of namesIn(join(jobsRoot, runUid, stage))) {
-        const listing = listJob(join(jobsRoot, runUid, stage, key));
-        if (listing && (filter.run === undefined || filter.run === listing.run)) jobs.push(listing);
+        const listing = listJob(join(jobsRoot, runUid, stage, key), onDamaged);
+        if (listing && matches(listing, filter)) jobs.push(listing);
       }
     }
   }
   return jobs;
 }
 
-function listJob(jobDir: string): JobListing | undefined {
+const matches = (job: JobListing, { run, executor }: JobFilter): boolean => (run === undefined || run === job.run) && (executor === undefined || executor === job.executor);
+
+function listJob(jobDir: string, onDamaged: OnDamaged | undefined): JobListing | undefined {
   try {
     const record = readJobRecord(jobDir);
-    if (record?.schema !== 'modelferry.job/1') return undefined;
+    if (record === undefined) return undefined;
+    if (record.schema !== 'modelferry.job/1') throw new TypeError(`job.json is of the schema ${JSON.stringify(record.schema)}`);
     const claim = readClaim(jobDir);
     const { state, starts, exit } = observeJob({ jobDir });
     return {
@@ -40,8 +47,9 @@ function listJob(jobDir: string): JobListing | undefined {
       submittedAt: record.submittedAt,
       ...(exit && { endedAt: exit.endedAt }),
     };
-  } catch {
+  } catch (error) {
     // One damaged directory must not hide all the others from a sweep.
+    onDamaged?.(jobDir, error instanceof Error ? error.message : String(error));
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 import type { ExecutorKind, JobHandle, JobIdentity, JobListing, JobObservation, JobRequest, StopReason } from '../../../domain/job.js';
 import type { JobPlan } from '../../../engines/jobs/job-dir.js';
-import type { JobFilter } from '../../../engines/jobs/list.js';
+import type { JobFilter, OnDamaged } from '../../../engines/jobs/list.js';
 import type { ObserveMemory } from '../../../engines/jobs/observe.js';
 import type { LogTail } from '../../../engines/jobs/tail.js';
 
@@ -72,5 +72,8 @@ export interface Executor {
   /** Keeps a job that nobody has claimed from ever starting its program; returns its handle if it was claimed after all. */
   forestall(identity: JobIdentity, stop: JobStop): Promise<JobHandle | undefined>;
   tail(handle: JobHandle, lines: number): Promise<LogTail>;
-  list(filter?: JobFilter): Promise<JobListing[]>;
+  /** The jobs of this executor alone, whoever else uses the same place; `onDamaged` may also hear of what was another's. */
+  list(filter?: Omit<JobFilter, 'executor'>, onDamaged?: OnDamaged): Promise<JobListing[]>;
+  /** Whether `cancel` can do its work from here: false for a process of another host, which is that host's worker's business. */
+  reaches(handle: JobHandle): boolean;
 }

@@ -8,7 +8,7 @@ import type { JobHandle, JobIdentity, JobListing, JobObservation, JobRequest } f
 import { LocalStore } from '../../../../engines/artifacts/local-store.js';
 import { chooseResume, resumeCandidates } from '../../../../engines/jobs/checkpoints.js';
 import { askToStop, freezeJobRecord, handleOf, jobDirOf, jobPaths, raiseEpoch, readClaim, readExit, readJobRecord } from '../../../../engines/jobs/job-dir.js';
-import type { JobFilter } from '../../../../engines/jobs/list.js';
+import type { JobFilter, OnDamaged } from '../../../../engines/jobs/list.js';
 import { listJobs } from '../../../../engines/jobs/list.js';
 import { observeJob } from '../../../../engines/jobs/observe.js';
 import type { ObserveMemory } from '../../../../engines/jobs/observe.js';
@@ -72,7 +72,7 @@ class LocalExecutor implements Executor {
   }
 
   async cancel(handle: JobHandle, stop: JobStop): Promise<void> {
-    if (handle.hostId !== hostIdentity().hostId) {
+    if (!this.reaches(handle)) {
       throw new ExecutorError('wrong_host', `the job ${handle.key} runs on ${handle.host}: only a worker on that host can stop it`);
     }
     const graceMs = stop.graceMs ?? readJobRecord(handle.jobDir)?.graceMs ?? 0;
@@ -91,8 +91,13 @@ class LocalExecutor implements Executor {
     return tailFile(handle.logPath, lines);
   }
 
-  async list(filter?: JobFilter): Promise<JobListing[]> {
-    return listJobs(this.#deps.jobsRoot, filter);
+  async list(filter?: Omit<JobFilter, 'executor'>, onDamaged?: OnDamaged): Promise<JobListing[]> {
+    // Executors may share a root: a job of another one would be listed, swept and cancelled twice.
+    return listJobs(this.#deps.jobsRoot, { ...filter, executor: this.#deps.executorId }, onDamaged);
+  }
+
+  reaches(handle: JobHandle): boolean {
+    return handle.hostId === hostIdentity().hostId;
   }
 
   #handle(jobDir: string): JobHandle | undefined {
