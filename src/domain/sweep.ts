@@ -13,4 +13,8 @@ export interface SweepResult {
   jobs: JobListing[];
   /** The jobs that were ended, or would be, because their run has ended. */
   ended: JobListing[];
+  /** The jobs that should have been ended and could not be, and why; the next sweep tries again. */
+  failed?: { job: JobListing; reason: string }[];
+  /** How many job directories can't be read: their jobs are in no list. The worker's log names them. */
+  damaged?: number;
 }

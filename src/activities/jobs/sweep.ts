@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { JobIdentity, JobListing } from '../../domain/job.js';
@@ -13,28 +14,69 @@ export interface SweepActivities {
 /** Newest jobs of a listing that fits into a payload. */
 const MAX_LISTED = 500;
 
+/**
+ * Jobs that are ended side by side. One that hangs takes its whole grace, and must not hold the others back; each looks
+ * through the processes of the host again and again, so that hundreds at once would starve the worker.
+ */
+const ENDED_AT_ONCE = 8;
+const MAX_REASON = 500;
+
 export function createSweepActivities(deps: { executors: ReadonlyMap<string, Executor>; client: Client }): SweepActivities {
   return {
     sweepExecutors: ({ dryRun, listOnly }) =>
       beating(async () => {
+        const { log } = Context.current();
         const jobs: JobListing[] = [];
-        const ended: JobListing[] = [];
+        const unneeded: Unneeded[] = [];
+        const damaged = new Set<string>();
         for (const executor of deps.executors.values()) {
-          const found = await executor.list();
+          const found = await executor.list({}, (jobDir, why) => {
+            if (damaged.has(jobDir)) return;
+            damaged.add(jobDir);
+            log.warn('a job directory can not be read: its job is not looked after', { jobDir, why });
+          });
           jobs.push(...found);
           if (listOnly) continue;
-          for (const job of found.filter((j) => j.state !== 'exited' && j.state !== 'lost')) {
-            if (await isNeeded(deps.client, job)) continue;
-            ended.push(job);
-            if (dryRun) continue;
-            const handle = job.handle ?? (await executor.forestall(identityIn(job), { reason: 'orphaned' }));
-            if (handle !== undefined) await executor.cancel(handle, { reason: 'orphaned' });
-          }
+          for (const job of found.filter((j) => isOurs(executor, j))) if (!(await isNeeded(deps.client, job))) unneeded.push({ executor, job });
         }
-        const newest = jobs.sort((a, b) => b.submittedAt.localeCompare(a.submittedAt)).slice(0, MAX_LISTED);
-        return { jobs: newest, ended };
+        const failed: { job: JobListing; reason: string }[] = [];
+        if (!dryRun) {
+          await sideBySide(unneeded, ENDED_AT_ONCE, async ({ executor, job }) => {
+            try {
+              await end(executor, job);
+            } catch (error) {
+              const reason = (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON);
+              log.warn('a job whose run has ended could not be ended', { key: job.key, executor: job.executor, reason });
+              failed.push({ job, reason });
+            }
+          });
+        }
+        const ended = unneeded.map(({ job }) => job).filter((job) => !failed.some((f) => f.job === job));
+        const newest = jobs.sort((x, y) => y.submittedAt.localeCompare(x.submittedAt)).slice(0, MAX_LISTED);
+        return { jobs: newest, ended, ...(failed.length > 0 && { failed }), ...(damaged.size > 0 && { damaged: damaged.size }) };
       }),
   };
+}
+
+interface Unneeded {
+  executor: Executor;
+  job: JobListing;
+}
+
+/** Alive, or about to be, and within this worker's reach. */
+const isOurs = (executor: Executor, { state, handle }: JobListing): boolean => state !== 'exited' && state !== 'lost' && (handle === undefined || executor.reaches(handle));
+
+async function end(executor: Executor, job: JobListing): Promise<void> {
+  const handle = job.handle ?? (await executor.forestall(identityIn(job), { reason: 'orphaned' }));
+  if (handle !== undefined) await executor.cancel(handle, { reason: 'orphaned' });
+}
+
+async function sideBySide<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items];
+  const lane = async (): Promise<void> => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
 }
 
 const identityIn = ({ key, run, runUid, stage, round, attempt }: JobListing): JobIdentity => ({ key, run, runUid, stage, round, attempt });
