@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import type { StopCode } from '../../domain/failure.js';
 import type { SecretSource } from '../../domain/site.js';
 import { WatchHeartbeat, type JobHandle, type JobIdentity, type JobOutcome, type JobRequest, type StopReason } from '../../domain/job.js';
 import { failure } from '../../temporal-failure.js';
@@ -32,22 +33,25 @@ export interface JobDeps {
 }
 
 export function createJobActivities(deps: JobDeps): JobActivities {
-  const executorOf = (id: string): Executor => {
+  const executorOf = (id: string, otherwise: StopCode): Executor => {
     const executor = deps.executors.get(id);
-    if (executor === undefined) throw failure('unknown_executor', `this worker's site has no executor ${id}; it has ${[...deps.executors.keys()].join(', ')}`);
+    if (executor === undefined) throw failure(otherwise, `this worker's site has no executor ${id}; it has ${[...deps.executors.keys()].join(', ')}`);
     return executor;
   };
+  // For a job that exists the executor is only missing here and now: another worker, or this one with its site put
+  // right, finds the job again. Were it final, a healthy job would be given up, or left alive behind a closed run.
+  const executorOfJob = (id: string): Executor => executorOf(id, 'executor_unavailable');
   return {
     async submitJob(request) {
-      const executor = executorOf(request.executor);
+      const executor = executorOf(request.executor, 'unknown_executor');
       const secrets = await resolveSecrets(request.env, deps.secrets, deps.env);
       return await beating(() => executor.submit(executor.render(request), request, secrets)).catch(executorFailure);
     },
     async watchJob({ handle }) {
-      return await observeUntilEnd(executorOf(handle.executor), handle, carriedOver(), deps.pollIntervalMs);
+      return await observeUntilEnd(executorOfJob(handle.executor), handle, carriedOver(), deps.pollIntervalMs);
     },
     async cancelJob({ identity, executor: id, reason, graceMs }) {
-      const executor = executorOf(id);
+      const executor = executorOfJob(id);
       return await beating<{ outcome?: JobOutcome }>(async () => {
         const handle = (await executor.find(identity)) ?? (await executor.forestall(identity, { reason, graceMs }));
         if (handle === undefined) return {};
