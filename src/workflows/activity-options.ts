@@ -22,8 +22,17 @@ const SUBMIT_JOB = { startToCloseTimeout: '30 minutes', retry: RETRY_TRANSIENT }
 /**
  * Ends by the job's own grace; the time-out is only there for a cancel that hangs on a dead file system. A host that does
  * not take the task in five minutes is gone or down: the sweep ends its jobs when it is back, and the run must not wait.
+ * Nor may it wait for ever for a process that hangs in the kernel. Three hours are one try as long as a try may be, and
+ * time for another; a job with a longer grace goes on saving without us: its wrapper ends it, or else the sweep.
  */
-const CANCEL_JOB = { startToCloseTimeout: '2 hours', scheduleToStartTimeout: '5 minutes', heartbeatTimeout: '15 seconds', retry: { initialInterval: '1 second', backoffCoefficient: 1 } } satisfies ActivityOptions;
+export const CANCEL_JOB = {
+  startToCloseTimeout: '2 hours',
+  scheduleToStartTimeout: '5 minutes',
+  scheduleToCloseTimeout: '3 hours',
+  heartbeatTimeout: '15 seconds',
+  // The first tries cost little and mostly suffice; a process that hangs for an hour is not worth thousands of them.
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+} satisfies ActivityOptions;
 
 /** Hashing what is published reads every byte once. */
 const HASHING = { startToCloseTimeout: '6 hours', heartbeatTimeout: '30 seconds', retry: RETRY_TRANSIENT } satisfies ActivityOptions;

@@ -2,6 +2,8 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { ActivityFailure, ApplicationFailure, RetryState, TimeoutFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { createJobActivities } from '../../../src/activities/jobs/index.js';
+import { parseDuration } from '../../../src/domain/duration.js';
+import { CANCEL_JOB } from '../../../src/workflows/activity-options.js';
 import { whyNotEnded } from '../../../src/workflows/end-jobs.js';
 import { requestFor } from '../../contract/job-kit.js';
 import { identityOf, listingOf } from './fake-executor.js';
@@ -22,6 +24,13 @@ describe('a worker whose site lacks the executor of a job', () => {
 
   it('lets the stop of a running job be tried again', async () => {
     await expect(run(() => cancelJob({ identity: identityOf('train'), executor: 'gone', reason: 'cancelled' }))).rejects.toMatchObject({ type: 'executor_unavailable', nonRetryable: false });
+  });
+});
+
+describe('the stop of a job by a run that ends', () => {
+  it('has an end, so that a process that hangs in the kernel does not keep the run open', () => {
+    const { startToCloseTimeout, scheduleToCloseTimeout } = CANCEL_JOB;
+    expect(parseDuration(scheduleToCloseTimeout)).toBeGreaterThan(parseDuration(startToCloseTimeout) ?? Infinity);
   });
 });
 
