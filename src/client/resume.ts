@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
+import { requestersOf } from '../domain/approval.js';
 import { declaredParameters, resolveParameter, withParameters } from '../domain/overrides.js';
 import { skipReasonOf } from '../domain/plan.js';
 import { nearest } from '../domain/problems.js';
@@ -57,7 +58,7 @@ export async function resumeRun({ client, run, from, set = {}, id, requestedBy, 
 
   const stage = stageToBeginWith(spec, from);
   const changes = { ...state.overrides, ...parametersOf(spec, stage, set) };
-  const resume = takenOver(state, stage);
+  const resume = takenOver(state, stage, requestersOf(spec, earlier));
   const input: RunInput = {
     v: 1,
     runUid: randomUUID(),
@@ -118,13 +119,15 @@ function parametersOf(spec: RunSpec, stage: string, set: Record<string, unknown>
   );
 }
 
-function takenOver(state: RunState, from: StageName): TakenOver {
+function takenOver(state: RunState, from: StageName, asked: readonly string[]): TakenOver {
   const stages: TakenOver['stages'] = {};
   for (const name of STAGE_NAMES.filter((n) => isBefore(n, from))) {
     const stage = state.stages[name];
     if (stage?.state === 'done' && stage.identity !== undefined) stages[name] = { outputs: stage.outputs, figures: stage.figures, identity: stage.identity };
   }
-  return { run: state.run, runUid: state.runUid, from, stages };
+  // A worker of an earlier version answers without the list.
+  const { requesters = [state.requestedBy] }: Partial<RunState> = state;
+  return { run: state.run, runUid: state.runUid, from, requesters: [...new Set([...requesters, ...asked])], stages };
 }
 
 /** What people gave the earlier run, but for what is made anew from here on: that would hide the new product. */

@@ -1,6 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import { SearchAttributeType, defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { requestersOf } from '../domain/approval.js';
 import type { ArtifactRef } from '../domain/artifact.js';
 import { digestOf } from '../domain/canonical.js';
 import { RunId, WORKFLOW_QUEUE } from '../domain/ids.js';
@@ -166,7 +167,7 @@ function detailsFor({ run, spec, specDigest, input }: { run: string; spec: RunSp
   // A fence is closed by one that is as long: longer than any run of backticks inside, the text can't leave its block.
   const fence = '`'.repeat(Math.max(3, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length + 1)));
   const lines = [
-    `Release of **${markdown(spec.model)} ${markdown(spec.version)}**, asked for by ${markdown(spec.author ?? input.requestedBy)}.`,
+    `Release of **${markdown(spec.model)} ${markdown(spec.version)}**, asked for by ${markdown(requestersOf(spec, input).join(', '))}.`,
     '',
     ...(input.resume === undefined ? [] : [`Takes over from ${markdown(input.resume.run)} what stands before ${input.resume.from}.`, '']),
     // Current details come from a worker; this is read without one.

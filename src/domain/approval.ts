@@ -13,6 +13,14 @@ export interface ApprovalSubject {
   identity: 'asserted';
 }
 
+/** Everybody who asked for a release: the spec's author, who started the run, and those of the runs that it takes over from. */
+export function requestersOf(spec: { author?: string | undefined }, start: { requestedBy: string; resume?: { requesters?: string[] | undefined } | undefined }): string[] {
+  return [...new Set([...(spec.author === undefined ? [] : [spec.author]), start.requestedBy, ...(start.resume?.requesters ?? [])])];
+}
+
+/** Who may not approve, each once and sorted: the digest of the policy covers them, and their order decides nothing. */
+export const excludedFrom = (site: { approval: { excludeAuthor: boolean } }, requesters: readonly string[]): string[] => (site.approval.excludeAuthor ? [...new Set(requesters)].sort() : []);
+
 /** What an approval is bound to: exactly this model, judged by this evidence, under this policy with these people. */
 export function approvalDigests(subject: ApprovalSubject): Required<DecisionDigests> {
   return {

@@ -45,13 +45,14 @@ export function judgeAttempt(plan: JobPlan, rungs: number, before: LadderState, 
 
   if (exit?.stopReason === 'cancelled') return { verdict: 'cancelled', ladder };
   if (exit !== undefined && exit.exitCode === 0 && exit.problem === undefined) return { verdict: 'done', ladder };
-  if (exit?.stopReason === 'suspended' || exit?.stopReason === 'orphaned')
-    return { verdict: 'again', ladder, waitMs: 0, reason: `the job was ${exit.stopReason === 'suspended' ? 'suspended with its worker' : 'ended by the sweep'}` };
+  if (exit?.stopReason === 'suspended') return { verdict: 'again', ladder, waitMs: 0, reason: 'the job was suspended with its worker' };
 
   const failure = describe(outcome);
-  if (exit?.exitCode === EXIT_TRY_AGAIN) {
+  // Ended by a sweep although its run lives: that is no failure of the job, and must not go on for ever either.
+  const swept = exit?.stopReason === 'orphaned';
+  if (swept || exit?.exitCode === EXIT_TRY_AGAIN) {
     ladder.again += 1;
-    if (ladder.again <= plan.tryAgain) return { verdict: 'again', ladder, waitMs: backoffMs(plan, ladder.again), reason: `exit 75, try ${ladder.again} of ${plan.tryAgain} without progress` };
+    if (ladder.again <= plan.tryAgain) return { verdict: 'again', ladder, waitMs: backoffMs(plan, ladder.again), reason: `${swept ? 'ended by a sweep' : 'exit 75'}, try ${ladder.again} of ${plan.tryAgain} without progress` };
     ladder.again = 0;
     ladder.failures += 1;
   } else if (exit?.exitCode === EXIT_CONFIGURATION || exit?.problem?.kind === 'spawn_failed' || exit?.problem?.kind === 'storage_full') {

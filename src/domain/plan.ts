@@ -1,3 +1,4 @@
+import { excludedFrom, requestersOf } from './approval.js';
 import type { GateRole } from './gate.js';
 import { APPROVAL_GATE_ID } from './ids.js';
 import { nearest, type Problem } from './problems.js';
@@ -29,7 +30,7 @@ export interface PlannedApproval {
   gate: string;
   role: string;
   quorum: number;
-  /** Who may decide; the author is left out where the site excludes authors. Null without a site file. */
+  /** Who may decide; who asks for the release is left out where the site excludes authors. Null without a site file. */
   members: string[] | null;
   identity: 'asserted';
   deadlineMs: number;
@@ -77,10 +78,10 @@ export function planOf(spec: RunSpec, site: PlanSite | undefined, requestedBy: s
     };
   });
   const approve = skipReasonOf(spec, 'approve') === undefined ? spec.stages.approve : undefined;
-  const author = spec.author ?? requestedBy;
+  const excluded = site === undefined ? [] : excludedFrom(site, requestersOf(spec, { requestedBy }));
   const roles: GateRole[] = approve === undefined ? [] : site === undefined ? approve.roles : rolesOf(site, approve.roles);
   const approvals = roles.map((role): PlannedApproval => {
-    const members = site?.approval.excludeAuthor === true ? role.members?.filter((name) => name !== author) : role.members;
+    const members = role.members?.filter((name) => !excluded.includes(name));
     return { gate: APPROVAL_GATE_ID, role: role.role, quorum: role.quorum, members: members ?? null, identity: 'asserted', deadlineMs: approve?.deadline ?? 0, onExpiry: approve?.onExpiry ?? 'reject' };
   });
   return { stages, approvals, problems: site === undefined ? [] : [...siteProblems(spec, site), ...quorumProblems(approvals)] };
@@ -117,6 +118,6 @@ function quorumProblems(approvals: readonly PlannedApproval[]): Problem[] {
   return approvals.flatMap(({ role, quorum, members }) =>
     members === null || members.length >= quorum
       ? []
-      : [{ path: 'stages.approve', found: `the role ${role} with ${members.length === 0 ? 'nobody' : members.join(', ')} who may decide`, expected: `at least ${quorum}`, suggestion: 'name approvers in the site file; the author of a release does not count' }],
+      : [{ path: 'stages.approve', found: `the role ${role} with ${members.length === 0 ? 'nobody' : members.join(', ')} who may decide`, expected: `at least ${quorum}`, suggestion: 'name approvers in the site file; who asks for a release does not count' }],
   );
 }

@@ -85,10 +85,11 @@ function after(before: RunState, event: RunEvent): RunState {
       return note({ ...state, gates: { ...state.gates, [gate.id]: closedGate({ ...gate, outcome }) } }, event.at, gate.stage, `the gate ${gate.id} expired`);
     }
     case 'repaired': {
-      const repaired = withStage(event.stage, { state: 'running', gate: undefined, ladder: { ...FRESH_LADDER, bestStep: stageOf(state, event.stage).ladder?.bestStep ?? null } });
+      const repaired = withStage(event.stage, { state: 'running', gate: undefined, ladder: repairedLadder(state, event.stage) });
       return note(
         {
           ...repaired,
+          failure: undefined,
           gates: withoutSets(state.gates),
           overrides: { ...state.overrides, ...event.set },
           inputs: event.input === undefined ? state.inputs : { ...state.inputs, [event.input.name]: event.input.ref },
@@ -113,6 +114,14 @@ function after(before: RunState, event: RunEvent): RunState {
         ...(event.failure === undefined ? {} : { failure: shortFailure(event.failure) }),
       };
   }
+}
+
+/** Budgets begin anew, and so does the ladder: unless its job is alive, which goes on where it is. */
+function repairedLadder(state: RunState, name: string): LadderState {
+  const { ladder = FRESH_LADDER, job } = stageOf(state, name);
+  const record = jobOf(state, job);
+  const isAlive = record !== undefined && isLive(record);
+  return { ...FRESH_LADDER, bestStep: ladder.bestStep, index: isAlive ? ladder.index : 0 };
 }
 
 const withoutRetry = (ladder: LadderState | undefined): LadderState => ({ ...(ladder ?? FRESH_LADDER), retryAt: undefined });
@@ -171,7 +180,7 @@ function judged(state: RunState, event: Extract<RunEvent, { type: 'decision_judg
   };
 }
 
-/** Everything from a stage on is done again in a new round; what was approved before is void with its gates. */
+/** Everything from a stage on is done again in a new round; an approval among it is void. */
 function sendBack(state: RunState, event: Extract<RunEvent, { type: 'sent_back' }>): RunState {
   const round = state.round + 1;
   const from = state.order.indexOf(event.to);
@@ -181,7 +190,8 @@ function sendBack(state: RunState, event: Extract<RunEvent, { type: 'sent_back' 
     if (stage.state === 'skipped') continue;
     stages[name] = { name, state: 'pending', round, attempts: 0, outputs: {}, figures: {} };
   }
-  const text = `sent back to ${event.to} by ${event.by}: ${event.reason}; earlier approvals are void`;
+  const isVoid = Object.values(state.gates).some((gate) => gate.kind === 'approval' && state.order.indexOf(gate.stage) >= from);
+  const text = `sent back to ${event.to} by ${event.by}: ${event.reason}${isVoid ? '; earlier approvals are void' : ''}`;
   // An input that a person gave in place of a stage's product would otherwise hide what that stage makes anew.
   const inputs = Object.fromEntries(Object.entries(state.inputs).filter(([name]) => !event.dropInputs.includes(name)));
   return note({ ...state, round, stages, inputs, gates: withoutSets(state.gates), failure: undefined }, event.at, event.to, text);

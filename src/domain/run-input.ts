@@ -4,7 +4,6 @@ import { Digest } from './canonical.js';
 import { RunId, RunUid } from './ids.js';
 import type { RunState } from './run-state.js';
 import { PersonName, type RunSpecInput } from './spec.js';
-import { StageName } from './stage.js';
 
 const Refs = z.record(z.string().min(1).max(100), ArtifactRef);
 const Identity = z.object({ spec: Digest, inputs: z.record(z.string(), Digest), code: z.union([Digest, z.literal('none')]) });
@@ -13,7 +12,9 @@ const Identity = z.object({ spec: Digest, inputs: z.record(z.string(), Digest), 
 export const TakenOver = z.object({
   run: RunId,
   runUid: RunUid,
-  from: StageName,
+  from: z.string().min(1).max(100),
+  /** Who asked for the earlier run, and for those that it took over from: none of them may approve. */
+  requesters: z.array(PersonName).max(20).optional(),
   stages: z.record(z.string().max(100), z.object({ outputs: Refs, figures: z.record(z.string(), z.union([z.number(), z.string()])), identity: Identity })),
 });
 export type TakenOver = z.infer<typeof TakenOver>;

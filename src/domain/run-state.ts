@@ -91,6 +91,8 @@ export interface RunState {
   version: string;
   specDigest: string;
   requestedBy: string;
+  /** Everybody who asked for this release: the spec's author, who started the run, and those of the runs it took over from. */
+  requesters: string[];
   status: RunStatus;
   round: number;
   startedAt: string;
@@ -145,11 +147,15 @@ export function upgradeState(carried: unknown): RunState {
   throw new RangeError(`a run state of version ${String(v)} is unknown here; a newer worker wrote it`);
 }
 
+/** Whether a gate is about what its stage does now, and not about an earlier round that was sent back. */
+export const isOfThisRound = (state: RunState, gate: Gate): boolean => gate.round === stageOf(state, gate.stage).round;
+
 /** The state of a run that has done nothing yet. */
-export function initialState(start: Pick<RunState, 'run' | 'runUid' | 'model' | 'version' | 'specDigest' | 'requestedBy' | 'startedAt' | 'order' | 'resumedFrom'>): RunState {
+export function initialState(start: Pick<RunState, 'run' | 'runUid' | 'model' | 'version' | 'specDigest' | 'requestedBy' | 'startedAt' | 'order' | 'resumedFrom'> & { requesters?: string[] }): RunState {
   return {
     v: 1,
     ...start,
+    requesters: start.requesters ?? [start.requestedBy],
     status: 'running',
     round: 1,
     updatedAt: start.startedAt,

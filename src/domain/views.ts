@@ -1,6 +1,6 @@
 import { bytesOf } from './bounds.js';
 import { quorumOf, type Gate, type GateRole } from './gate.js';
-import { isLive, openGates, type JobRecord, type RunState, type StageState } from './run-state.js';
+import { isLive, isOfThisRound, openGates, type JobRecord, type RunState, type StageState } from './run-state.js';
 import { escapeMarkdown, oneLine, shellQuote } from './text.js';
 
 /** The search attributes of a run and their types, both wire names: what a list of runs shows with no worker running. */
@@ -44,7 +44,7 @@ export function attributesOf(state: RunState): AttributeView {
   const job = liveJob(state) ?? state.jobs.at(-1);
   const approval = Object.values(state.gates).find((g) => g.kind === 'approval');
   // Sending a run back voids its approval, which must not stand in the list any longer.
-  const verdict = approval?.round === state.round ? approval.outcome?.verdict : approval === undefined ? undefined : '';
+  const verdict = approval !== undefined && isOfThisRound(state, approval) ? approval.outcome?.verdict : approval === undefined ? undefined : '';
   return {
     FerryStage: ended ? state.status : (currentStage(state)?.name ?? 'finishing'),
     FerryWaitingOn: gate === undefined || ended ? '' : waitingLabel(gate),

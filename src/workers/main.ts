@@ -41,6 +41,8 @@ export interface RunningWorker {
 }
 
 const BUNDLE = fileURLToPath(new URL('../../dist/workflow-bundle.js', import.meta.url));
+/** Also in the bundle: workflows decode what anybody may have sent them. */
+const PAYLOADS = fileURLToPath(new URL('../../dist/temporal-payloads.js', import.meta.url));
 
 /** Watches are idle most of the time; with fewer slots they would keep submits and cancels waiting. */
 const MAX_JOB_ACTIVITIES = 2000;
@@ -67,6 +69,7 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
   const common: Partial<WorkerOptions> & Pick<WorkerOptions, 'connection' | 'namespace'> = {
     connection,
     namespace,
+    dataConverter: { payloadConverterPath: PAYLOADS },
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
   };

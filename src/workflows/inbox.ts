@@ -1,10 +1,10 @@
-import { condition, setHandler } from '@temporalio/workflow';
+import { CancellationScope, condition, setHandler } from '@temporalio/workflow';
 import { bytesOf } from '../domain/bounds.js';
 import { assertDecisionForm, parseSignal, type Decision, type DecisionRoute } from '../domain/decision.js';
 import { decideOn, quorumOf, type DecisionAnswer, type DecisionCode, type Gate } from '../domain/gate.js';
 import { MAX_OVERRIDES_BYTES, declaredParameters, resolveParameter } from '../domain/overrides.js';
 import { nearest } from '../domain/problems.js';
-import { openGates } from '../domain/run-state.js';
+import { isOfThisRound, openGates } from '../domain/run-state.js';
 import { approveSignal, decideUpdate, rejectSignal, stateQuery } from './messages.js';
 import type { PipelineShape } from './pipeline.js';
 import type { RunContext } from './run-context.js';
@@ -37,7 +37,9 @@ export function listen(ctx: RunContext, shape: PipelineShape): void {
  */
 async function afterThisTask(): Promise<void> {
   let asked = 0;
-  await condition(() => asked++ > 0);
+  // A run that is being cancelled still answers; in its cancelled scope this would throw, and a signal handler that
+  // throws a cancellation closes the run before its jobs have ended.
+  await CancellationScope.nonCancellable(() => condition(() => asked++ > 0));
 }
 
 const refusal = (gate: Gate | undefined, code: DecisionCode, reason: string): DecisionAnswer => ({ accepted: false, code, reason, quorum: gate === undefined ? {} : quorumOf(gate) });
@@ -45,6 +47,7 @@ const refusal = (gate: Gate | undefined, code: DecisionCode, reason: string): De
 function judge(ctx: RunContext, shape: PipelineShape, raw: Decision, route: DecisionRoute): DecisionAnswer {
   // An update's payload is judged by the validator on its way in, but defaults are filled in here.
   const decision: Decision = { ...raw, reason: raw.reason ?? '', digests: raw.digests ?? {} };
+  if (ctx.closing) return record(ctx, decision, route, decision.gate ?? '(none named)', refusal(undefined, 'closed', `the run ${ctx.state.run} is ending; nothing waits for a decision`));
   const found = findGate(ctx, shape, decision);
   if ('answer' in found) return record(ctx, decision, route, decision.gate ?? '(none named)', found.answer);
   const { gate } = found;
@@ -56,6 +59,7 @@ function judge(ctx: RunContext, shape: PipelineShape, raw: Decision, route: Deci
 
 function record(ctx: RunContext, decision: Decision, route: DecisionRoute, gate: string, answer: DecisionAnswer, next?: Gate): DecisionAnswer {
   ctx.emit({ type: 'decision_judged', decision, route, gate, answer, next });
+  ctx.showDetails();
   return answer;
 }
 
@@ -69,12 +73,12 @@ function findGate(ctx: RunContext, shape: PipelineShape, decision: Decision): { 
     if (open.length > 1) return { answer: refusal(undefined, 'unknown_gate', `several gates are open: name one of ${open.map((g) => g.id).join(', ')}`) };
     const closed = Object.values(gates).filter((g) => (g.kind === 'approval') === wantsApproval && g.outcome !== undefined).at(-1);
     // A round that was sent back has its old gate closed and will open it anew: that is early, not late.
-    if (closed !== undefined && (ctx.state.status !== 'running' || closed.round === ctx.state.round)) return { gate: closed };
+    if (closed !== undefined && (ctx.state.status !== 'running' || isOfThisRound(ctx.state, closed))) return { gate: closed };
     return { answer: refusal(undefined, 'not_open', `no gate waits for this now; ferry status ${ctx.state.run} shows when one does`) };
   }
   // Own gates only: a decision on the gate `constructor` must be refused, not hang the run.
   const gate = Object.hasOwn(gates, decision.gate) ? gates[decision.gate] : undefined;
-  if (gate !== undefined && (gate.outcome === undefined || gate.round === ctx.state.round)) return { gate };
+  if (gate !== undefined && (gate.outcome === undefined || isOfThisRound(ctx.state, gate))) return { gate };
   if (gate !== undefined || shape.gateIds.includes(decision.gate))
     return { answer: refusal(gate, 'not_open', `the gate ${decision.gate} has not opened yet; send the decision when ferry status ${ctx.state.run} shows it`) };
   const meant = nearest(decision.gate, shape.gateIds);

@@ -1,7 +1,7 @@
-import { CancellationScope, allHandlersFinished, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, allHandlersFinished, condition, isCancellation, upsertMemo, workflowInfo } from '@temporalio/workflow';
+import type { ArtifactRef } from '../domain/artifact.js';
 import { digestOf } from '../domain/canonical.js';
-import type { FailureView, StopCode } from '../domain/failure.js';
-import { FAILURES, STOPS } from '../domain/failure.js';
+import { STOPS, type FailureKind, type FailureView, type StopCode } from '../domain/failure.js';
 import { RunId, repairGateId } from '../domain/ids.js';
 import { StartInput, type RunInput } from '../domain/run-input.js';
 import { initialState, stageOf, upgradeState, type RunState } from '../domain/run-state.js';
@@ -65,6 +65,8 @@ export async function runPipeline(definition: PipelineDefinition, input: RunInpu
   const ctx = openRun(definition, input);
   const shape = shapeOf(definition);
   listen(ctx, shape);
+  // The sweep tells two runs of one id apart by it; a run that was not started by ferry would lose its jobs to the sweep.
+  if (workflowInfo().memo?.['runUid'] !== ctx.state.runUid) upsertMemo({ runUid: ctx.state.runUid });
   try {
     skipAtOnce(ctx, definition);
     for (let stage = nextStage(ctx); stage !== undefined; stage = nextStage(ctx)) await takeStage(ctx, definition, shape, stage);
@@ -93,6 +95,8 @@ function openRun(definition: PipelineDefinition, input: RunInput): RunContext {
     return new RunContext(input, parsed.data, upgradeState(input.carried));
   }
   const spec = parsed.data;
+  const unbound = unboundInputs(spec, input);
+  if (unbound.length > 0) throw failure('spec_invalid', `the start brings what its spec does not name: ${unbound.join('; ')}; use ferry start`);
   const state = initialState({
     run: info.workflowId,
     runUid: input.runUid,
@@ -100,11 +104,23 @@ function openRun(definition: PipelineDefinition, input: RunInput): RunContext {
     version: spec.version,
     specDigest: digestOf(input.spec),
     requestedBy: spec.author ?? input.requestedBy,
+    requesters: [...new Set([...(spec.author === undefined ? [] : [spec.author]), input.requestedBy, ...(input.resume?.requesters ?? [])])],
     startedAt: new Date().toISOString(),
     order: Object.keys(definition),
     resumedFrom: input.resume === undefined ? undefined : { run: input.resume.run, runUid: input.resume.runUid, from: input.resume.from },
   });
   return new RunContext(input, spec, { ...state, inputs: input.inputs ?? {} });
+}
+
+/** The spec is what people approve and what its digest covers: artifacts beside it must be the ones that it names. */
+function unboundInputs(spec: RunSpec, input: RunInput): string[] {
+  const named: Record<string, { artifact: string } | { path: string } | undefined> = { ...spec.inputs, code: spec.code };
+  const given: Record<string, ArtifactRef | undefined> = { ...input.inputs, code: input.code };
+  return [...new Set([...Object.keys(named), ...Object.keys(given)])].flatMap((name) => {
+    const source = named[name];
+    const wanted = source !== undefined && 'artifact' in source ? source.artifact : undefined;
+    return wanted === given[name]?.digest ? [] : [`${name} is ${given[name]?.digest ?? 'missing'}, the spec says ${wanted ?? 'nothing'}`];
+  });
 }
 
 const nextStage = (ctx: RunContext): string | undefined => ctx.state.order.find((name) => !['done', 'skipped'].includes(stageOf(ctx.state, name).state));
@@ -132,31 +148,40 @@ async function takeStage(ctx: RunContext, definition: PipelineDefinition, shape:
   }
 }
 
-const STATUS_OF_STOP: Partial<Record<StopCode, 'rejected'>> = { rejected: 'rejected' };
-
 /** The end of a run that did not complete: no job of it stays alive, and its state goes with the failure. */
 async function closeRun(ctx: RunContext, error: unknown): Promise<never> {
   if (isCancellation(error)) {
-    await CancellationScope.nonCancellable(async () => {
-      await endJobsOf(ctx, undefined, 'cancelled');
-      ctx.emit({ type: 'ended', status: 'cancelled' });
-      ctx.show();
-      await condition(allHandlersFinished);
-    });
+    await close(ctx, () => ctx.emit({ type: 'ended', status: 'cancelled' }));
     throw error;
   }
-  const { type, message } = error as { type?: string; message?: string };
+  const end = endOf(ctx, error);
   // Anything else is a mistake in the code (or continue-as-new on its way out): the task fails and a deploy mends it.
-  if (type === undefined || !(type in STOPS || type in FAILURES) || message === undefined) throw error;
-  const stop = type as StopCode;
-  const view: FailureView = ctx.state.failure ?? { kind: stop, message, owner: 'requester', nextAction: 'stop' };
+  if (end === undefined) throw error;
+  await close(ctx, () => {
+    const stage = nextStage(ctx);
+    if (stage !== undefined) ctx.emit({ type: 'stage_failed', stage, failure: { ...end.failure, message: end.message } });
+    ctx.emit({ type: 'ended', status: end.type === 'rejected' ? 'rejected' : 'failed', ...(end.type in STOPS ? { stop: end.type as StopCode } : {}), failure: end.failure });
+  });
+  throw failure(end.type, end.message, [ctx.state]);
+}
+
+async function close(ctx: RunContext, tell: () => void): Promise<void> {
+  ctx.closing = true;
   await CancellationScope.nonCancellable(async () => {
     await endJobsOf(ctx, undefined, 'cancelled');
-    const stage = nextStage(ctx);
-    if (stage !== undefined) ctx.emit({ type: 'stage_failed', stage, failure: { ...view, message } });
-    ctx.emit({ type: 'ended', status: STATUS_OF_STOP[stop] ?? 'failed', stop, failure: view });
+    tell();
     ctx.show();
     await condition(allHandlersFinished);
   });
-  throw failure(stop, message, [ctx.state]);
+}
+
+/** Why a run ends: a stop of ours, or an activity's failure that no repair gate took; undefined for anything else. */
+function endOf(ctx: RunContext, error: unknown): { type: StopCode | FailureKind; message: string; failure: FailureView } | undefined {
+  const trouble = troubleOf(error);
+  if (trouble !== undefined) return { type: trouble.kind, message: trouble.message, failure: trouble };
+  if (!(error instanceof ApplicationFailure) || error.type == null || !(error.type in STOPS)) return undefined;
+  const type = error.type as StopCode;
+  const own: FailureView = { kind: type, message: error.message, owner: 'requester', nextAction: 'stop' };
+  // A person who stops a run at its repair gate does so for the failure that opened it; a rejection is its own reason.
+  return { type, message: error.message, failure: type === 'stopped' ? (ctx.state.failure ?? own) : own };
 }

@@ -1,3 +1,4 @@
+import { isCancellation } from '@temporalio/workflow';
 import type { FailureView } from '../domain/failure.js';
 import type { GateOutcome, GateRole } from '../domain/gate.js';
 import { repairGateId } from '../domain/ids.js';
@@ -9,6 +10,7 @@ import { endJobsOf } from './end-jobs.js';
 import { askGate } from './gate.js';
 import type { PipelineShape } from './pipeline.js';
 import type { RunContext } from './run-context.js';
+import { troubleOf } from './stage-trouble.js';
 
 /** Anyone who can reach the server may repair a run unless the site names its operators: repairing is not approving. */
 const OPERATOR = 'operator';
@@ -57,6 +59,17 @@ export async function repair(ctx: RunContext, shape: PipelineShape, stage: strin
   await apply(ctx, shape, stage, outcome, failure);
 }
 
+/** Whether the store has an artifact; a store that does not answer is said to be missing it, and the gate asks again. */
+async function look(digest: string): Promise<Awaited<ReturnType<typeof verifyArtifacts>>> {
+  try {
+    return await verifyArtifacts({ digests: [digest] });
+  } catch (error) {
+    const trouble = isCancellation(error) ? undefined : troubleOf(error);
+    if (trouble === undefined) throw error;
+    return { found: [], missing: [trouble.message] };
+  }
+}
+
 async function apply(ctx: RunContext, shape: PipelineShape, stage: string, outcome: GateOutcome, failure: FailureView): Promise<void> {
   const by = outcome.by.join(', ') || 'the deadline';
   // A plain retry takes a job that is still alive up again; for anything else it must be gone first, since what it was
@@ -71,7 +84,7 @@ async function apply(ctx: RunContext, shape: PipelineShape, stage: string, outco
     case 'replace_input': {
       const given = outcome.input;
       if (given === undefined) throw new RangeError('replace_input without an input');
-      const { found, missing } = await ctx.wait(`replace:${stage}:${given.artifact}`, () => verifyArtifacts({ digests: [given.artifact] }));
+      const { found, missing } = await ctx.wait(`replace:${stage}:${given.artifact}`, () => look(given.artifact));
       const ref = found[0];
       if (ref === undefined) {
         const message = `${given.name} could not be replaced by ${given.artifact}: ${missing.join('; ')}`;

@@ -27,6 +27,8 @@ const CONTINUE = Symbol('continue as new');
  * (`wait`, `waitUntil`). Waiting goes through here because continue-as-new is legal at any wait.
  */
 export class RunContext {
+  /** Set once the run is on its way to its end and takes no decision any more. */
+  closing = false;
   private shown: AttributeView = {};
   private limits: Pick<Limits, 'maxHistoryEvents'> | undefined;
 
@@ -119,6 +121,11 @@ export class RunContext {
       upsertSearchAttributes(pairs.map(([name, value]) => ({ key: keyword(name), value })));
       this.shown = { ...this.shown, ...wanted };
     }
+    this.showDetails();
+  }
+
+  /** The details alone: no command, so a decision that changes nothing else may call it. */
+  showDetails(): void {
     setCurrentDetails(detailsOf(this.current));
   }
 

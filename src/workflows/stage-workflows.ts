@@ -2,7 +2,7 @@ import type { RunInput } from '../domain/run-input.js';
 import { runPipeline, type RunResult } from './pipeline.js';
 import { RELEASE_MODEL_STAGES } from './release-model.js';
 
-/** Each stage of `releaseModel` as a workflow of its own: the same code, state, gates and status, with one stage. */
+/** Each stage of `releaseModel` that runs a job, as a workflow of its own: the same code, state, gates and status, with one stage. */
 const alone =
   (name: keyof typeof RELEASE_MODEL_STAGES) =>
   async (input: RunInput): Promise<RunResult> =>

@@ -59,10 +59,17 @@ describe('an attempt', () => {
     expect(judge(exited(null, undefined, { problem: { kind: 'fenced', message: 'a newer attempt holds the epoch' } }))).toMatchObject({ verdict: 'again', failure: { kind: 'node_failure' } });
   });
 
-  it('that was suspended or swept costs nothing and starts again at once, however often', () => {
-    const suspended = exited(75, undefined, { stopReason: 'suspended' });
+  it('that was swept although its run lives is tried again, backing off, and not for ever', () => {
     const orphaned = exited(null, undefined, { stopReason: 'orphaned', signal: 'SIGKILL' });
-    const { verdicts, waits, ladder } = run(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? suspended : orphaned)));
+    const { verdicts, waits } = run(Array.from({ length: 200 }, () => orphaned));
+    expect(verdicts[0]).toBe('again');
+    expect(waits[1]).toBeGreaterThan(waits[0] ?? 0);
+    expect(verdicts).toContain('ask');
+  });
+
+  it('that was suspended costs nothing and starts again at once, however often', () => {
+    const suspended = exited(75, undefined, { stopReason: 'suspended' });
+    const { verdicts, waits, ladder } = run(Array.from({ length: 50 }, () => suspended));
     expect(new Set(verdicts)).toEqual(new Set(['again']));
     expect(new Set(waits)).toEqual(new Set([0]));
     expect(ladder).toEqual(FRESH_LADDER);

@@ -1,20 +1,31 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import type { Payload } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import type { RecordedMessage } from '../../domain/approval.js';
 import { WORKFLOW_QUEUE } from '../../domain/ids.js';
+import { APPROVE, DECIDE, REJECT } from '../../domain/names.js';
 import { failure } from '../../temporal-failure.js';
+import { payloadConverter } from '../../temporal-payloads.js';
+
+type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
+
+/** What the server alone tells of a run. */
+export interface RecordedRun {
+  /** The argument of the oldest execution that was read. Continue-as-new hands on what a run was started with. */
+  start: unknown;
+  messages: RecordedMessage[];
+}
 
 /** Executions of one run that are followed back; each holds thousands of events, so a longer chain is no release run. */
 const MAX_CHAIN = 100;
 
 /**
- * The decisions that people sent to a run since a time, as the server recorded them: through the executions of its
+ * The decisions that people sent to a run since a time and its start, as the server recorded them: through the executions of its
  * chain, from the asking one back to the one that ran at that time. Each must have run on our own queue, or a workflow
  * of somebody else's could continue as ours. Older executions hold nothing that is asked for, and a long run outlives
  * their retention.
  */
-export async function readMessages(client: Client, workflowId: string, executionRunId: string, since: string): Promise<RecordedMessage[]> {
+export async function readRecord(client: Client, workflowId: string, executionRunId: string, since: string): Promise<RecordedRun> {
   // Oldest execution first: the order in which people decided counts.
   const execution: RecordedMessage[][] = [];
   let runId: string | undefined = executionRunId;
@@ -26,7 +37,7 @@ export async function readMessages(client: Client, workflowId: string, execution
     execution.unshift(seenIn(events ?? []));
     const before: string | null | undefined = started.continuedExecutionRunId;
     const first = before === undefined || before === null || before === '';
-    if (first || timeOf(events?.[0] ?? {}) < since) return execution.flat();
+    if (first || timeOf(events?.[0] ?? {}) < since) return { start: decode(started.input?.payloads?.[0]), messages: execution.flat() };
     runId = before;
   }
   throw failure('approval_unproved', `not published: the run has more than ${MAX_CHAIN} executions`);
@@ -43,13 +54,16 @@ async function fetchHistory(client: Client, workflowId: string, runId: string): 
   }
 }
 
+type UpdateInput = temporal.api.update.v1.IInput;
+
 /**
  * The messages of one execution with the workflow time at which it saw them. A signal is seen by the next workflow task
  * that completes; an accepted update is written down by the task that saw it. The times of the events themselves would
  * not do: a signal may be recorded just before the task that opens its gate and sees it.
  */
-function seenIn(events: readonly temporal.api.history.v1.IHistoryEvent[]): RecordedMessage[] {
+function seenIn(events: readonly HistoryEvent[]): RecordedMessage[] {
   const messages: RecordedMessage[] = [];
+  const admitted = new Map<string, UpdateInput>();
   const startedAt = new Map<string, string>();
   let waiting: Omit<RecordedMessage, 'at'>[] = [];
   let now = '';
@@ -62,16 +76,21 @@ function seenIn(events: readonly temporal.api.history.v1.IHistoryEvent[]): Recor
       waiting = [];
     }
     const signal = event.workflowExecutionSignaledEventAttributes;
-    if (signal != null) waiting.push({ name: signal.signalName ?? '', route: 'signal', payload: decode(signal.input?.payloads?.[0]) });
-    const update = event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input;
-    if (update != null) messages.push({ name: update.name ?? '', route: 'update', payload: decode(update.args?.payloads?.[0]), at: now });
+    if (signal != null && (signal.signalName === APPROVE || signal.signalName === REJECT)) waiting.push({ name: signal.signalName, route: 'signal', payload: decode(signal.input?.payloads?.[0]) });
+    // A reset applies updates again: their request then stands in an event of its own, and not where they are accepted.
+    const request = event.workflowExecutionUpdateAdmittedEventAttributes?.request;
+    if (request?.input != null) admitted.set(request.meta?.updateId ?? '', request.input);
+    const accepted = event.workflowExecutionUpdateAcceptedEventAttributes;
+    const update = accepted == null ? undefined : (accepted.acceptedRequest?.input ?? admitted.get(accepted.protocolInstanceId ?? ''));
+    if (update?.name === DECIDE) messages.push({ name: DECIDE, route: 'update', payload: decode(update.args?.payloads?.[0]), at: now });
   }
   return messages;
 }
 
 /** As `Date` in the workflow gives it: whole milliseconds, rounded down. */
-function timeOf(event: temporal.api.history.v1.IHistoryEvent): string {
+function timeOf(event: HistoryEvent): string {
   return new Date(Number(event.eventTime?.seconds ?? 0) * 1000 + Math.floor((event.eventTime?.nanos ?? 0) / 1e6)).toISOString();
 }
 
-const decode = (payload: Payload | null | undefined): unknown => (payload == null ? undefined : defaultPayloadConverter.fromPayload(payload));
+/** As the run itself decodes it: what can't be decoded is a value that is no decision, never an exception. */
+const decode = (payload: Payload | null | undefined): unknown => (payload == null ? undefined : payloadConverter.fromPayload(payload));

@@ -2,17 +2,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import type * as z from 'zod';
 import type { ArtifactRef } from '../../domain/artifact.js';
-import { unproved, type ApprovalSubject } from '../../domain/approval.js';
+import { excludedFrom, requestersOf, unproved, type ApprovalSubject } from '../../domain/approval.js';
 import { canonicalJson } from '../../domain/canonical.js';
 import type { Gate } from '../../domain/gate.js';
 import { rolesOf, type SiteView } from '../../domain/site-view.js';
-import type { QuorumRule } from '../../domain/spec.js';
+import { StartInput } from '../../domain/run-input.js';
+import { RunSpec } from '../../domain/spec.js';
 import { failure } from '../../temporal-failure.js';
 import type { ArtifactStore } from '../artifacts/stores/store.js';
 import { beating, storeFailure } from '../guards.js';
-import { readMessages } from './history.js';
+import { readRecord } from './history.js';
 
 export interface PublishRequest {
   run: string;
@@ -21,9 +21,8 @@ export interface PublishRequest {
   executionRunId: string;
   name: string;
   version: string;
-  requestedBy: string;
-  /** What the spec adds to the site's floor. */
-  roles: z.infer<typeof QuorumRule>[];
+  /** Who asked for the release, as the run has it: it can only add to what the server recorded of the start. */
+  requesters: string[];
   gate: Gate;
   model: ArtifactRef;
   evidence: Record<string, ArtifactRef>;
@@ -39,14 +38,16 @@ export function createReleaseActivities(deps: { store: ArtifactStore; siteView: 
     publishRelease: (request) =>
       beating(async () => {
         const { siteView } = deps;
+        const record = await readRecord(deps.client, request.run, request.executionRunId, request.gate.openedAt);
+        const { spec, requesters } = askedForIn(record.start);
         const subject: ApprovalSubject = {
           model: request.model,
           evidence: request.evidence,
-          roles: rolesOf(siteView, request.roles),
-          excluded: siteView.approval.excludeAuthor ? [request.requestedBy] : [],
+          roles: rolesOf(siteView, spec.stages.approve?.roles ?? []),
+          excluded: excludedFrom(siteView, [...requesters, ...request.requesters]),
           identity: siteView.approval.identity,
         };
-        const problems = unproved(request.gate, subject, await readMessages(deps.client, request.run, request.executionRunId, request.gate.openedAt));
+        const problems = unproved(request.gate, subject, record.messages);
         if (problems.length > 0) throw failure('approval_unproved', `not published: ${problems.join('; ')}`.slice(0, 1000));
         for (const ref of [request.model, ...Object.values(request.evidence)]) {
           const wrong = await deps.store.verify(ref.digest).catch(storeFailure);
@@ -56,6 +57,14 @@ export function createReleaseActivities(deps: { store: ArtifactStore; siteView: 
         return { release, ref: `${request.name}:${request.version}@${release.digest}` };
       }),
   };
+}
+
+/** Who asked for what, from the run's recorded start. */
+function askedForIn(start: unknown): { spec: RunSpec; requesters: string[] } {
+  const input = StartInput.safeParse(start).data;
+  const spec = RunSpec.safeParse((start as { spec?: unknown } | null | undefined)?.spec).data;
+  if (input === undefined || spec === undefined) throw failure('approval_unproved', 'not published: nobody can tell from the start of the run who asked for it; start it with ferry start');
+  return { spec, requesters: requestersOf(spec, input) };
 }
 
 /** The release as one canonical document: nothing in it depends on when it is written, so a second try is the same release. */

@@ -1,4 +1,4 @@
-import { approvalDigests, type ApprovalSubject } from '../../domain/approval.js';
+import { approvalDigests, excludedFrom, type ApprovalSubject } from '../../domain/approval.js';
 import type { GateOutcome } from '../../domain/gate.js';
 import { APPROVAL_GATE_ID } from '../../domain/ids.js';
 import { skipReasonOf } from '../../domain/plan.js';
@@ -17,7 +17,7 @@ export function subjectOf(ctx: RunContext, site: SiteView): ApprovalSubject {
   const { model, ...evidence } = ctx.inputsFor(STAGE_WIRING.approve.consumes);
   if (model === undefined) throw new StageTrouble({ kind: 'missing_file', message: 'there is no model to approve', owner: 'requester', nextAction: 'ask_human' });
   const roles = rolesOf(site, ctx.spec.stages.approve?.roles ?? []);
-  const excluded = site.approval.excludeAuthor ? [ctx.state.requestedBy] : [];
+  const excluded = excludedFrom(site, ctx.state.requesters);
   for (const role of roles) {
     const able = (role.members ?? []).filter((name) => !excluded.includes(name));
     if (able.length < role.quorum)
@@ -50,7 +50,7 @@ async function question(ctx: RunContext, shape: PipelineShape): Promise<GateQues
     deadlineMs: ctx.spec.stages.approve?.deadline ?? 0,
     onExpiry: 'reject',
     digests,
-    evidence: [`model: ${digests.model}`, ...figures, `asked for by ${ctx.state.requestedBy}`],
+    evidence: [`model: ${digests.model}`, ...figures, `asked for by ${ctx.state.requesters.join(', ')}`],
     stages: shape.backTo(ctx, 'approve').filter((stage) => stage !== 'approve'),
   };
 }

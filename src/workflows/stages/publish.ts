@@ -1,7 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { APPROVAL_GATE_ID } from '../../domain/ids.js';
 import { skipReasonOf } from '../../domain/plan.js';
-import { stageOf } from '../../domain/run-state.js';
+import { isOfThisRound, stageOf } from '../../domain/run-state.js';
 import { STAGE_WIRING } from '../../domain/stage.js';
 import { publishRelease } from '../activity-options.js';
 import type { StageDefinition } from '../pipeline.js';
@@ -18,9 +18,11 @@ export const publish: StageDefinition = {
     const gate = ctx.state.gates[APPROVAL_GATE_ID];
     if (model === undefined || gate === undefined)
       throw new StageTrouble({ kind: 'approval_unproved', message: 'nothing was approved, so nothing is published', owner: 'requester', nextAction: 'ask_human' });
-    const { run, runUid, version, requestedBy } = ctx.state;
+    if (!isOfThisRound(ctx.state, gate))
+      throw new StageTrouble({ kind: 'approval_unproved', message: `what was approved is of round ${gate.round}, and the run was sent back since; send it back to approve`, owner: 'requester', nextAction: 'ask_human' });
+    const { run, runUid, version, requesters } = ctx.state;
     const { release, ref } = await ctx.wait(`publish:${ctx.state.round}:${stageOf(ctx.state, 'publish').attempts}`, () =>
-      publishRelease({ run, runUid, executionRunId: workflowInfo().runId, name: ctx.state.model, version, requestedBy, roles: ctx.spec.stages.approve?.roles ?? [], gate, model, evidence }),
+      publishRelease({ run, runUid, executionRunId: workflowInfo().runId, name: ctx.state.model, version, requesters, gate, model, evidence }),
     );
     ctx.emit({ type: 'released', ref, digest: release.digest });
     ctx.emit({ type: 'stage_done', stage: 'publish', outputs: { release }, figures: { bytes: model.bytes } });
