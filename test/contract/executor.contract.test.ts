@@ -73,6 +73,30 @@ describe.each(ExecutorKind.options)('%s: executor contract', (kind) => {
       expect(startLines(handle)).toHaveLength(1);
     });
 
+    it('refuses another request under a known key, whether its job was claimed or only written down', async () => {
+      const data = { kind: 'dataset', uri: 'store://local-dir/x', digest: `sha256:${'0'.repeat(64)}`, bytes: 1 };
+      const request = requestFor(FOREVER);
+      await dieAt(kind, 'before_spawn', place, request);
+      const others: Partial<typeof request>[] = [{ run: 'another' }, { command: ['true'] }, { env: { A: 'b' } }, { env: { A: { secret: 'b' } } }, { params: { lr: 1 } }, { inputs: { data } }, { code: data }, { backend: 'nvidia' }, { outputs: { model: { kind: 'checkpoint' } } }];
+      const refusal = { code: 'bad_request', message: expect.stringContaining(`another job is known under the key ${request.key}`) as unknown };
+      for (const change of others) await expect(submit(executor, { ...request, ...change }, { A: 'x' }), JSON.stringify(change)).rejects.toMatchObject(refusal);
+      const handle = await start(request);
+      for (const change of others) await expect(submit(executor, { ...request, ...change }, { A: 'x' }), JSON.stringify(change)).rejects.toMatchObject(refusal);
+      expect(await submit(executor, { ...request, graceMs: 1 })).toEqual(handle);
+      await until('it starts', () => startLines(handle).length > 0);
+      expect(startLines(handle)).toHaveLength(1);
+    });
+
+    it('neither finds nor stops the job of another run', async () => {
+      const request = requestFor(FOREVER);
+      const handle = await start(request);
+      const forged = { ...identityOf(request), run: 'another' };
+      const refusal = { code: 'bad_request', message: expect.stringContaining('belongs to the run demo') as unknown };
+      await expect(executor.find(forged)).rejects.toMatchObject(refusal);
+      await expect(executor.forestall(forged, { reason: 'cancelled' })).rejects.toMatchObject(refusal);
+      expect(existsSync(join(handle.jobDir, 'stop.json'))).toBe(false);
+    });
+
     it('finds nothing before the submission', async () => {
       expect(await executor.find(identityOf(requestFor('')))).toBeUndefined();
     });

@@ -30,6 +30,8 @@ export interface JobPlan {
 /** A plan as it was frozen when the job was first submitted: a later submission of the same key finds it and changes nothing. */
 export interface JobRecord extends JobPlan {
   submittedAt: string;
+  /** Of what makes the request this job and no other: see `requestDigest`. Absent in records of before it was kept. */
+  requestDigest?: string;
   resume?: CheckpointRecord;
   /** What a later attempt may resume from besides this attempt's own checkpoints, newest first. */
   candidates: CheckpointRecord[];

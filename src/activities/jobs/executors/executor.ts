@@ -59,17 +59,20 @@ export interface Executor {
   /** `tail` shows a log while the job runs. */
   readonly supportsLogStream: boolean;
 
-  /** The handle of a job that was claimed already, whether it runs, has ended or was lost. */
+  /** The handle of a job that was claimed already, whether it runs, has ended or was lost. Throws `bad_request` where the key is another run's. */
   find(identity: JobIdentity): Promise<JobHandle | undefined>;
   /** Pure. Throws `bad_request` for a request that can't be started. */
   render(request: JobRequest): RenderedJob;
-  /** Finds the job or starts it. `secretsEnv` reaches the job's environment and nothing else. Throws ExecutorError and StoreError. */
+  /**
+   * Finds the job or starts it. `secretsEnv` reaches the job's environment and nothing else. Throws ExecutorError
+   * (`bad_request` where the key is known for another request) and StoreError.
+   */
   submit(rendered: RenderedJob, request: JobRequest, secretsEnv: Record<string, string>): Promise<JobHandle>;
   /** Never throws; keep `memory` between calls (start with `{}`) to make repeated calls cheap. */
   observe(handle: JobHandle, memory?: ObserveMemory): Promise<JobObservation>;
   /** Returns when nothing of the job is alive: SIGTERM, the grace, SIGKILL. Calling it again is harmless. */
   cancel(handle: JobHandle, stop: JobStop): Promise<void>;
-  /** Keeps a job that nobody has claimed from ever starting its program; returns its handle if it was claimed after all. */
+  /** Keeps a job that nobody has claimed from ever starting its program; returns its handle if it was claimed after all. Throws as `find` does. */
   forestall(identity: JobIdentity, stop: JobStop): Promise<JobHandle | undefined>;
   tail(handle: JobHandle, lines: number): Promise<LogTail>;
   /** The jobs of this executor alone, whoever else uses the same place; `onDamaged` may also hear of what was another's. */

@@ -8,6 +8,7 @@ import type { JobHandle, JobIdentity, JobListing, JobObservation, JobRequest } f
 import { LocalStore } from '../../../../engines/artifacts/local-store.js';
 import { chooseResume, resumeCandidates } from '../../../../engines/jobs/checkpoints.js';
 import { askToStop, freezeJobRecord, handleOf, jobDirOf, jobPaths, raiseEpoch, readClaim, readExit, readJobRecord } from '../../../../engines/jobs/job-dir.js';
+import type { JobRecord } from '../../../../engines/jobs/job-dir.js';
 import type { JobFilter, OnDamaged } from '../../../../engines/jobs/list.js';
 import { listJobs } from '../../../../engines/jobs/list.js';
 import { observeJob } from '../../../../engines/jobs/observe.js';
@@ -18,6 +19,7 @@ import { tailFile } from '../../../../engines/jobs/tail.js';
 import type { LogTail } from '../../../../engines/jobs/tail.js';
 import { ExecutorError } from '../executor.js';
 import type { Executor, ExecutorDeps, JobStop, RenderedJob } from '../executor.js';
+import { requestDigest } from '../request-digest.js';
 import { renderLocalJob } from './render.js';
 
 /** A wrapper claims its job within some tens of milliseconds; a host that takes this long for it is in trouble. */
@@ -32,6 +34,17 @@ export function createLocalExecutor(deps: ExecutorDeps): Executor {
   return new LocalExecutor(deps);
 }
 
+/** A caller that hears of a job by its key alone would take another job's outputs for its own. */
+function refuseOtherRequest(record: JobRecord | undefined, request: JobRequest): void {
+  if (record?.requestDigest === undefined || record.requestDigest === requestDigest(request)) return;
+  throw new ExecutorError('bad_request', `another job is known under the key ${request.key}: it was submitted by the run ${record.identity.run} with another command, environment, parameters, inputs, code, backend or outputs`);
+}
+
+function refuseOtherRun(record: JobRecord | undefined, { key, run }: JobIdentity): void {
+  if (record === undefined || record.identity.run === run) return;
+  throw new ExecutorError('bad_request', `another job is known under the key ${key}: it belongs to the run ${record.identity.run}, not to ${run}`);
+}
+
 class LocalExecutor implements Executor {
   readonly kind = 'local';
   readonly supportsPreemptionNotice = false;
@@ -43,7 +56,9 @@ class LocalExecutor implements Executor {
   }
 
   async find(identity: JobIdentity): Promise<JobHandle | undefined> {
-    return this.#handle(jobDirOf(this.#deps.jobsRoot, identity));
+    const jobDir = jobDirOf(this.#deps.jobsRoot, identity);
+    refuseOtherRun(readJobRecord(jobDir), identity);
+    return this.#handle(jobDir);
   }
 
   render(request: JobRequest): RenderedJob {
@@ -53,12 +68,15 @@ class LocalExecutor implements Executor {
 
   async submit(rendered: RenderedJob, request: JobRequest, secretsEnv: Record<string, string>): Promise<JobHandle> {
     const { jobDir, plan } = rendered;
+    refuseOtherRequest(readJobRecord(jobDir), request);
     const known = this.#handle(jobDir);
     if (known) return known;
     const missing = plan.secretNames.filter((name) => secretsEnv[name] === undefined);
     if (missing.length > 0) throw new ExecutorError('bad_request', `no value for the secret ${missing.join(', ')}: the site must resolve every secret before the job is submitted`);
     this.#deps.onStep?.('before_record');
     if (readJobRecord(jobDir) === undefined) await this.#freeze(rendered, request);
+    // Another submitter may have been faster, with another request.
+    refuseOtherRequest(readJobRecord(jobDir), request);
     this.#deps.onStep?.('before_spawn');
     const wrapper = await this.#spawnWrapper(rendered, secretsEnv);
     this.#deps.onStep?.('after_spawn');
@@ -81,6 +99,7 @@ class LocalExecutor implements Executor {
 
   async forestall(identity: JobIdentity, { reason, graceMs = 0 }: JobStop): Promise<JobHandle | undefined> {
     const jobDir = jobDirOf(this.#deps.jobsRoot, identity);
+    refuseOtherRun(readJobRecord(jobDir), identity);
     mkdirSync(jobDir, { recursive: true });
     // Written before the look for a claim: a wrapper that claims later finds it and starts nothing.
     if (readExit(jobDir) === undefined) askToStop(jobDir, { reason, at: new Date().toISOString(), graceMs });
@@ -116,7 +135,7 @@ class LocalExecutor implements Executor {
     raiseEpoch(jobDir, plan.identity);
     const candidates = resumeCandidates(this.#deps.jobsRoot, plan.identity, (attempt) => jobKey({ ...plan.identity, attempt }));
     const choice = await chooseResume(candidates, request.loadsFormats);
-    freezeJobRecord(jobDir, { ...plan, ...choice, submittedAt: new Date().toISOString() });
+    freezeJobRecord(jobDir, { ...plan, ...choice, requestDigest: requestDigest(request), submittedAt: new Date().toISOString() });
   }
 
   async #spawnWrapper({ jobDir, argv, plan }: RenderedJob, secretsEnv: Record<string, string>): Promise<ChildProcess> {
