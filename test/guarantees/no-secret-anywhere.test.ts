@@ -56,6 +56,23 @@ describe('a secret that a job asks for by name', () => {
     expect(filesWith(SECRET, stack.server.home)).toEqual([]);
   });
 
+  it('and prints, stands in its own log alone', async () => {
+    const run = await stack.startRun('printed', training('echo "login with $HF_TOKEN failed" >&2; exit 78', 'hf'));
+    const state = await until(run, (s) => s.gates['repair.train'] !== undefined);
+    expect(state.failure?.rootLine).toBe('login with [secret hf] failed');
+    expect(JSON.stringify(state)).not.toContain(SECRET);
+    await run.terminate();
+
+    const history = decoded(historyToJSON(await run.fetchHistory()));
+    expect(history).toContain('[secret hf]');
+    expect(history).not.toContain(SECRET);
+    expect(worker.log()).not.toContain(SECRET);
+    // What a program prints is its own business and is kept as it is, for those who may read the job's directory.
+    const ownLog = join('jobs', run.runUid, 'train', `${run.runUid}.train.r1.a1`, 'log');
+    expect(filesWith(SECRET, stack.home)).toEqual([ownLog]);
+    expect(filesWith(SECRET, stack.server.home)).toEqual([]);
+  });
+
   it('that the site does not have stops the run at a repair gate, which names it', async () => {
     const run = await stack.startRun('no-secret', training('true', 'hff'));
     const state = await until(run, (s) => s.gates['repair.train'] !== undefined);

@@ -5,7 +5,7 @@ import { WatchHeartbeat, type JobHandle, type JobIdentity, type JobOutcome, type
 import { failure } from '../../temporal-failure.js';
 import { beating, executorFailure } from '../guards.js';
 import type { Executor } from './executors/executor.js';
-import { resolveSecrets } from './secrets.js';
+import { maskOf, resolveSecrets, type SecretMask } from './secrets.js';
 import { observeUntilEnd, outcomeOf } from './watch.js';
 
 export interface CancelRequest {
@@ -41,6 +41,7 @@ export function createJobActivities(deps: JobDeps): JobActivities {
   // For a job that exists the executor is only missing here and now: another worker, or this one with its site put
   // right, finds the job again. Were it final, a healthy job would be given up, or left alive behind a closed run.
   const executorOfJob = (id: string): Executor => executorOf(id, 'executor_unavailable');
+  const mask = (): Promise<SecretMask> => maskOf(deps.secrets, deps.env);
   return {
     async submitJob(request) {
       const executor = executorOf(request.executor, 'unknown_executor');
@@ -48,7 +49,7 @@ export function createJobActivities(deps: JobDeps): JobActivities {
       return await beating(() => executor.submit(executor.render(request), request, secrets)).catch(executorFailure);
     },
     async watchJob({ handle }) {
-      return await observeUntilEnd(executorOfJob(handle.executor), handle, carriedOver(), deps.pollIntervalMs);
+      return await observeUntilEnd(executorOfJob(handle.executor), handle, carriedOver(), { pollIntervalMs: deps.pollIntervalMs, mask });
     },
     async cancelJob({ identity, executor: id, reason, graceMs }) {
       const executor = executorOfJob(id);
@@ -57,7 +58,7 @@ export function createJobActivities(deps: JobDeps): JobActivities {
         if (handle === undefined) return {};
         await executor.cancel(handle, { reason, graceMs });
         const seen = await executor.observe(handle);
-        return seen.state === 'exited' || seen.state === 'lost' ? { outcome: await outcomeOf(executor, handle, seen) } : {};
+        return seen.state === 'exited' || seen.state === 'lost' ? { outcome: await outcomeOf(executor, handle, seen, await mask()) } : {};
       }).catch(executorFailure);
     },
   };

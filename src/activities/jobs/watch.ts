@@ -3,17 +3,27 @@ import { Context } from '@temporalio/activity';
 import type { JobHandle, JobObservation, JobOutcome, WatchHeartbeat } from '../../domain/job.js';
 import type { ObserveMemory } from '../../engines/jobs/observe.js';
 import type { Executor } from './executors/executor.js';
+import type { SecretMask } from './secrets.js';
 
 /** How much of a log the workflow gets to see. */
 const TAIL_LINES = 20;
+/** Where a line of a log and the message of a problem are cut off. */
+const MAX_LINE = 500;
+const MAX_MESSAGE = 2000;
 /** Often enough for a person to see progress, seldom enough for the server: the SDK throttles further. */
 const HEARTBEAT_EVERY_MS = 1000;
+
+export interface WatchOptions {
+  pollIntervalMs: number;
+  /** Asked for once the job has ended: a secret may have been changed since it began. */
+  mask: () => Promise<SecretMask>;
+}
 
 /**
  * Looks at a job until it has ended. An executor that can't be reached makes the observation unknown, never the job
  * failed: this then goes on asking for as long as it takes.
  */
-export async function observeUntilEnd(executor: Executor, handle: JobHandle, before: WatchHeartbeat | undefined, pollIntervalMs: number): Promise<JobOutcome> {
+export async function observeUntilEnd(executor: Executor, handle: JobHandle, before: WatchHeartbeat | undefined, { pollIntervalMs, mask }: WatchOptions): Promise<JobOutcome> {
   const { cancellationSignal } = Context.current();
   const memory = {};
   let unknownSince = before?.unknownSince;
@@ -21,7 +31,7 @@ export async function observeUntilEnd(executor: Executor, handle: JobHandle, bef
   for (;;) {
     const seen = await look(executor, handle, memory);
     unknownSince = seen.observation === 'ok' ? undefined : (unknownSince ?? new Date().toISOString());
-    if (seen.observation === 'ok' && (seen.state === 'exited' || seen.state === 'lost')) return await outcomeOf(executor, handle, seen);
+    if (seen.observation === 'ok' && (seen.state === 'exited' || seen.state === 'lost')) return await outcomeOf(executor, handle, seen, await mask());
     if (Date.now() - lastBeat >= HEARTBEAT_EVERY_MS) {
       lastBeat = Date.now();
       Context.current().heartbeat(beat(handle, seen, unknownSince));
@@ -51,18 +61,18 @@ const beat = (handle: JobHandle, seen: JobObservation, unknownSince: string | un
   at: new Date().toISOString(),
 });
 
-/** How a job ended, with the end of its log. */
-export async function outcomeOf(executor: Executor, handle: JobHandle, seen: JobObservation): Promise<JobOutcome> {
+/** How a job ended, with the end of its log, free of secrets. */
+export async function outcomeOf(executor: Executor, handle: JobHandle, seen: JobObservation, mask: SecretMask): Promise<JobOutcome> {
   const { lines, lineCount } = await executor.tail(handle, TAIL_LINES);
   return {
     state: seen.state === 'lost' ? 'lost' : 'exited',
-    exit: seen.exit,
+    exit: seen.exit?.problem === undefined ? seen.exit : { ...seen.exit, problem: { ...seen.exit.problem, message: mask(seen.exit.problem.message, MAX_MESSAGE) } },
     starts: seen.starts,
     progress: seen.progress,
     checkpoint: seen.checkpoint,
     resumedFrom: seen.resumedFrom,
     passedOver: seen.passedOver,
-    lastLines: lines,
+    lastLines: lines.map((line) => mask(line, MAX_LINE)),
     lineCount,
   };
 }

@@ -1,0 +1,86 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { describe, expect, it } from 'vitest';
+import type { ArtifactStore } from '../../../src/activities/artifacts/stores/store.js';
+import { createReleaseActivities, type PublishRequest } from '../../../src/activities/release/index.js';
+import { approvalDigests, excludedFrom, type ApprovalSubject } from '../../../src/domain/approval.js';
+import { decideOn, type Gate } from '../../../src/domain/gate.js';
+import type { RunInput } from '../../../src/domain/run-input.js';
+import { initialState, type RunState } from '../../../src/domain/run-state.js';
+import { rolesOf, type SiteView } from '../../../src/domain/site-view.js';
+import type { RunSpecInput } from '../../../src/domain/spec.js';
+import { STAGE_NAMES } from '../../../src/domain/stage.js';
+import type { RunContext } from '../../../src/workflows/run-context.js';
+import type { PipelineShape } from '../../../src/workflows/pipeline.js';
+import { publish } from '../../../src/workflows/stages/publish.js';
+import { subjectOf } from '../../../src/workflows/stages/approve.js';
+import { FULL_SPEC, approvalGate, artifact, at, decision, specOf } from '../../domain/kit.js';
+import { ENCRYPTED, accepted, payload, serverWith, signalled, started, task } from './kit.js';
+
+const SITE = {
+  name: 'test',
+  approval: { identity: 'asserted', excludeAuthor: true, roles: [{ role: 'release-manager', quorum: 1, members: ['alice', 'ana', 'bob', 'ed'] }] },
+  members: { 'release-manager': ['alice', 'ana', 'bob', 'ed'], security: ['dee', 'eve'] },
+} as unknown as SiteView;
+
+const model = artifact('model');
+const start = (change: Partial<RunInput> = {}, spec: Partial<RunSpecInput> = {}): RunInput => ({ v: 1, runUid: 'uid-00001', spec: { ...FULL_SPEC, author: undefined, stages: { ...FULL_SPEC.stages, approve: {} }, ...spec }, requestedBy: 'alice', ...change });
+
+/** Takes what it is given and says that everything is whole. */
+const store = { kind: 'local-dir', add: () => Promise.resolve(artifact('release', 'release')), find: () => Promise.resolve(undefined), verify: () => Promise.resolve([]) } as unknown as ArtifactStore;
+
+/** A run that says that these people asked for it and these roles decide, and that one person approved. */
+function approvedBy(approver: string, requesters: string[], added: { role: string; quorum: number }[] = []): PublishRequest {
+  const subject: ApprovalSubject = { model, evidence: {}, roles: rolesOf(SITE, added), excluded: excludedFrom(SITE, requesters), identity: 'asserted' };
+  const gate = decideOn(approvalGate({ roles: subject.roles, excluded: subject.excluded, digests: approvalDigests(subject) }), decision({ approver, reason: 'fine' }), at(2), 'update').gate;
+  return { run: 'run-1', runUid: 'uid-00001', executionRunId: 'last', name: 'tiny', version: '1', requesters, gate, model, evidence: {} };
+}
+
+async function publishing(request: PublishRequest, input: unknown): Promise<unknown> {
+  const { approver, reason } = request.gate.counted[0] ?? { approver: 'nobody', reason: '' };
+  // A message that nobody can read must not stand in the way of those that prove something.
+  const client = serverWith({ last: [started(0, input), signalled('nudge', ENCRYPTED), signalled('approve', ENCRYPTED), ...task(1), ...task(2, accepted('u1', 'decide', payload({ verdict: 'approve', approver, reason })))] });
+  const { publishRelease } = createReleaseActivities({ store, siteView: SITE, client });
+  return await new MockActivityEnvironment({ heartbeatTimeoutMs: 15_000 }).run(() => publishRelease(request));
+}
+
+describe('publishing', () => {
+  it('goes through when somebody approved who did not ask for it', async () => {
+    await expect(publishing(approvedBy('ana', ['alice']), start())).resolves.toMatchObject({ release: artifact('release', 'release') });
+  });
+
+  it.each<[string, string, string[], RunInput]>([
+    ['started it', 'alice', ['bob'], start()],
+    ['is its author', 'ed', ['alice'], start({}, { author: 'ed' })],
+    ['started it for another author', 'alice', ['ed'], start({}, { author: 'ed' })],
+    ['asked for the run that this one takes over from', 'alice', ['bob'], start({ requestedBy: 'bob', resume: { run: 'run-0', runUid: 'uid-00000', from: 'approve', requesters: ['alice'], stages: {} } })],
+  ])('is refused when the approver %s, whatever the run says', async (_what, approver, claimed, input) => {
+    await expect(publishing(approvedBy(approver, claimed), input)).rejects.toMatchObject({ type: 'approval_unproved', message: expect.stringContaining(`${approver} asked for this release`) });
+  });
+
+  it('asks the roles of the recorded spec, which the run can\'t leave out', async () => {
+    const input = start({}, { stages: { ...FULL_SPEC.stages, approve: { roles: [{ role: 'security' }] } } });
+    await expect(publishing(approvedBy('ana', ['alice']), input)).rejects.toMatchObject({ type: 'approval_unproved', message: expect.stringContaining('security: 0 of 1 approvals are proved') });
+  });
+
+  it.each([['nothing', undefined], ['no spec', { ...start(), spec: 'mine' }], ['nobody who asks', { ...start(), requestedBy: '' }]])('is refused for a run that was started with %s', async (_what, input) => {
+    await expect(publishing(approvedBy('ana', ['alice']), input)).rejects.toMatchObject({ type: 'approval_unproved', message: expect.stringContaining('start of the run') });
+  });
+});
+
+describe('the stages of a run', () => {
+  const stateWith = (change: Partial<RunState>): RunState => ({ ...initialState({ run: 'run-1', runUid: 'uid-00001', model: 'tiny', version: '1', specDigest: 'x', requestedBy: 'ed', requesters: ['ed', 'alice', 'bob'], startedAt: at(0), order: [...STAGE_NAMES] }), ...change });
+  const contextOf = (state: RunState): RunContext => ({ state, spec: specOf({ stages: { ...FULL_SPEC.stages, approve: {} } }), inputsFor: () => ({ model }), emit: () => undefined }) as unknown as RunContext;
+
+  it('put nobody before the gate who asked for the release in any way', () => {
+    expect(subjectOf(contextOf(stateWith({})), SITE).excluded).toEqual(['alice', 'bob', 'ed']);
+    const lax = { ...SITE, approval: { ...SITE.approval, excludeAuthor: false } };
+    expect(subjectOf(contextOf(stateWith({})), lax).excluded).toEqual([]);
+  });
+
+  it('publish nothing on the approval of a round that was sent back', async () => {
+    const gate: Gate = approvedBy('ana', ['alice']).gate;
+    const state = stateWith({ gates: { approve: gate }, round: 2 });
+    const later = { ...state, stages: { ...state.stages, approve: { ...state.stages['approve'], round: 2 } } } as RunState;
+    await expect(publish.run(contextOf(later), {} as PipelineShape)).rejects.toMatchObject({ failure: { kind: 'approval_unproved', message: expect.stringContaining('round 1') } });
+  });
+});
