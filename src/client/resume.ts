@@ -126,8 +126,8 @@ function takenOver(state: RunState, from: StageName, asked: readonly string[]): 
     if (stage?.state === 'done' && stage.identity !== undefined) stages[name] = { outputs: stage.outputs, figures: stage.figures, identity: stage.identity };
   }
   // A worker of an earlier version answers without the list.
-  const { requesters = [state.requestedBy] }: Partial<RunState> = state;
-  return { run: state.run, runUid: state.runUid, from, requesters: [...new Set([...requesters, ...asked])], stages };
+  const requesters = new Set([...(state.requesters ?? [state.requestedBy]), ...asked]);
+  return { run: state.run, runUid: state.runUid, from, requesters: [...requesters], stages };
 }
 
 /** What people gave the earlier run, but for what is made anew from here on: that would hide the new product. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { approvalDigests, unproved, type ApprovalSubject, type RecordedMessage } from '../../src/domain/approval.js';
+import { approvalDigests, excludedFrom, requestersOf, unproved, type ApprovalSubject, type RecordedMessage } from '../../src/domain/approval.js';
 import { decideOn, type Gate } from '../../src/domain/gate.js';
 import { parseSignal, type Decision, type DecisionRoute } from '../../src/domain/decision.js';
 import { approvalGate, approves, artifact, at, decision, digest } from './kit.js';
@@ -43,6 +43,16 @@ describe('the digests of an approval', () => {
       expect(approvalDigests({ ...SUBJECT, evidence }).evidence).not.toBe(base.evidence);
     for (const change of [{ excluded: [] }, { roles: SUBJECT.roles.slice(1) }, { roles: SUBJECT.roles.map((r) => ({ ...r, quorum: 1 })) }, { roles: SUBJECT.roles.map((r) => ({ ...r, members: [...(r.members ?? []), 'eve'] })) }])
       expect(approvalDigests({ ...SUBJECT, ...change }).policy).not.toBe(base.policy);
+  });
+});
+
+describe('those who asked for a release', () => {
+  it('are its author, who started it, and those of the runs before it; none of them may approve', () => {
+    expect(requestersOf({}, { requestedBy: 'bob' })).toEqual(['bob']);
+    const all = requestersOf({ author: 'ed' }, { requestedBy: 'bob', resume: { requesters: ['alice', 'ed'] } });
+    expect(all).toEqual(['ed', 'bob', 'alice']);
+    expect(excludedFrom({ approval: { excludeAuthor: true } }, [...all, 'bob'])).toEqual(['alice', 'bob', 'ed']);
+    expect(excludedFrom({ approval: { excludeAuthor: false } }, all)).toEqual([]);
   });
 });
 

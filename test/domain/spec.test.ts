@@ -110,6 +110,13 @@ describe('the plan of a spec', () => {
     ]);
   });
 
+  it('counts neither the author nor whoever starts the run among those who may decide', () => {
+    const free = { ...site, approval: { ...site.approval, excludeAuthor: false } };
+    expect(planOf(specOf(), site, 'ana').approvals[0]).toMatchObject({ role: 'release-manager', members: [] });
+    expect(planOf(specOf(), site, 'ana').problems[0]).toMatchObject({ found: 'the role release-manager with nobody who may decide' });
+    expect(planOf(specOf(), free, 'ana').approvals[0]).toMatchObject({ members: ['ana', 'ed'] });
+  });
+
   it('says before anything starts that a gate can never be passed', () => {
     expect(planOf(specOf(), site, 'someone').problems).toMatchObject([{ path: 'stages.approve', found: 'the role security with ana who may decide', expected: 'at least 2' }]);
   });
