@@ -11,6 +11,7 @@ import { createExecutor } from '../activities/jobs/executors/registry.js';
 import { createJobActivities } from '../activities/jobs/index.js';
 import { createSweepActivities } from '../activities/jobs/sweep.js';
 import { createReleaseActivities } from '../activities/release/index.js';
+import { createRunActivities } from '../activities/runs/index.js';
 import { createSiteActivities } from '../activities/site/index.js';
 import { WORKFLOW_QUEUE, sweepScheduleId, sweepWorkflowId } from '../domain/ids.js';
 import type { Site } from '../domain/site.js';
@@ -78,7 +79,7 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
       ...common,
       taskQueue: WORKFLOW_QUEUE,
       workflowBundle: { codePath: BUNDLE },
-      activities: { ...createSiteActivities({ siteView }), ...createArtifactActivities({ store }), ...createReleaseActivities({ store, siteView, client }) },
+      activities: { ...createSiteActivities({ siteView }), ...createArtifactActivities({ store }), ...createReleaseActivities({ store, siteView, client }), ...createRunActivities({ store, client }) },
     }),
   ];
   for (const [queue, here] of executors) {

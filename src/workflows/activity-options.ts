@@ -57,7 +57,7 @@ export const watchJobOn = (taskQueue: string, limits: Limits, summary: string): 
 
 export const cancelJobOn = (taskQueue: string): Pick<FerryActivities, 'cancelJob'> => proxyActivities<Pick<FerryActivities, 'cancelJob'>>({ ...CANCEL_JOB, taskQueue, summary: 'Stop the job' });
 
-export const { verifyArtifacts, publishRelease } = proxyActivities<Pick<FerryActivities, 'verifyArtifacts' | 'publishRelease'>>(HASHING);
+export const { verifyArtifacts, publishRelease, confirmTakenOver } = proxyActivities<Pick<FerryActivities, 'verifyArtifacts' | 'publishRelease' | 'confirmTakenOver'>>(HASHING);
 
 /** Looks at every job that a queue's executors know; a hung file system must not hold the next sweep back. */
 export const sweepExecutorsOn = (taskQueue: string): Pick<FerryActivities, 'sweepExecutors'> =>

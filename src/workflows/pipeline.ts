@@ -22,7 +22,7 @@ export interface StageDefinition {
   /** Why the stage is not taken at all, decided before it starts; undefined: it is. */
   skip?: (ctx: RunContext) => string | undefined;
   /** Takes over what an earlier run made; true when the stage is done with that. */
-  reuse?: (ctx: RunContext) => boolean;
+  reuse?: (ctx: RunContext) => Promise<boolean>;
   /** Re-entrant: called anew after continue-as-new and after each repair, with the state of the interrupted call. */
   run: (ctx: RunContext, shape: PipelineShape) => Promise<void>;
 }
@@ -136,10 +136,10 @@ function skipAtOnce(ctx: RunContext, definition: PipelineDefinition): void {
 async function takeStage(ctx: RunContext, definition: PipelineDefinition, shape: PipelineShape, name: string): Promise<void> {
   const stage = definition[name];
   if (stage === undefined) throw failure('spec_invalid', `this worker's pipeline has no stage ${name}`);
-  if (stageOf(ctx.state, name).state === 'pending' && stage.reuse?.(ctx) === true) return;
   // After continue-as-new at a repair gate the stage's body must not run again before somebody has answered.
   if (stageOf(ctx.state, name).gate === repairGateId(name)) return await repair(ctx, shape, name, ctx.state.failure);
   try {
+    if (stageOf(ctx.state, name).state === 'pending' && (await stage.reuse?.(ctx)) === true) return;
     await stage.run(ctx, shape);
   } catch (error) {
     const trouble = isCancellation(error) ? undefined : troubleOf(error);

@@ -4,6 +4,7 @@ import { skipReasonOf } from '../../domain/plan.js';
 import { stageOf } from '../../domain/run-state.js';
 import { ladderOf } from '../../domain/spec.js';
 import { STAGE_WIRING, isBefore, type JobStageName, type StageName } from '../../domain/stage.js';
+import { confirmTakenOver } from '../activity-options.js';
 import type { StageDefinition } from '../pipeline.js';
 import type { RunContext } from '../run-context.js';
 import { runJob } from '../run-job.js';
@@ -11,22 +12,24 @@ import { runJob } from '../run-job.js';
 const inputsOf = (ctx: RunContext, stage: JobStageName): Record<string, ArtifactRef> => ctx.inputsFor(STAGE_WIRING[stage].consumes);
 
 /** Takes over what an earlier run made when nothing that it depends on differs; otherwise notes what differs. */
-function reuse(ctx: RunContext, stage: JobStageName): boolean {
+async function reuse(ctx: RunContext, stage: JobStageName): Promise<boolean> {
   const earlier = ctx.input.resume;
   // In a later round a person has asked for the stage to be done again.
   if (earlier === undefined || ctx.state.round > 1 || !isBefore(stage, earlier.from as StageName)) return false;
   const identity = identityOf(ctx.spec, ctx.state.overrides, stage, inputsOf(ctx, stage), ctx.input.code);
   const made = earlier.stages[stage];
-  if (made === undefined) {
-    ctx.emit({ type: 'noted', stage, text: `not reused: ${earlier.run} had not finished it` });
+  const not = (why: string): false => {
+    ctx.emit({ type: 'noted', stage, text: `not reused: ${why}` });
     return false;
-  }
+  };
+  if (made === undefined) return not(`${earlier.run} had not finished it`);
   const different = differences(identity, made.identity);
-  if (different.length > 0) {
-    ctx.emit({ type: 'noted', stage, text: `not reused from ${earlier.run}: ${different.join(', ')} differ${different.length === 1 ? 's' : ''}` });
-    return false;
-  }
-  ctx.emit({ type: 'stage_reused', stage, outputs: made.outputs, figures: made.figures, identity, reason: `reused from ${earlier.run}: same command, parameters, inputs and code` });
+  if (different.length > 0) return not(`${different.join(', ')} differ${different.length === 1 ? 's' : ''} from ${earlier.run}`);
+  const { outputs, figures } = made;
+  const { problems, confirmed } = await ctx.wait(`reuse:${stage}`, () => confirmTakenOver({ run: earlier.run, runUid: earlier.runUid, stage, outputs, identity: made.identity }));
+  if (problems.length > 0) return not(problems.join('; '));
+  const record = confirmed ? '' : ` (by the account of whoever started this run: the record of ${earlier.run} is gone)`;
+  ctx.emit({ type: 'stage_reused', stage, outputs, figures, identity, reason: `reused from ${earlier.run}: same command, parameters, inputs and code${record}` });
   return true;
 }
 

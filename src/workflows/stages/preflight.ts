@@ -14,7 +14,7 @@ export const preflight: StageDefinition = {
     const site = await readSite();
     ctx.useLimits(site.limits);
     const problems = siteProblems(ctx.spec, site).map(({ path, found, expected }) => `${path}: ${found} instead of ${expected}`);
-    const refs = [...Object.values(ctx.state.inputs), ...(ctx.input.code === undefined ? [] : [ctx.input.code]), ...Object.values(ctx.input.resume?.stages ?? {}).flatMap((s) => Object.values(s.outputs))];
+    const refs = [...Object.values(ctx.state.inputs), ...(ctx.input.code === undefined ? [] : [ctx.input.code])];
     if (refs.length > 0) {
       const { missing } = await ctx.wait('preflight:artifacts', () => verifyArtifacts({ digests: [...new Set(refs.map((ref) => ref.digest))] }));
       problems.push(...missing);
