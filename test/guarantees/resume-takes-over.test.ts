@@ -61,11 +61,13 @@ describe('a resumed run', () => {
   it('does not believe a start that claims more than the earlier run made', async () => {
     const honest = await atApproval('honest');
     const other = (await stateOf(stack.client.workflow.getHandle('third'))).stages['convert']?.outputs['model'];
-    const train = honest.stages['train'];
-    if (other === undefined || train?.identity === undefined) throw new Error('the runs before made nothing');
-    const forged = { run: 'honest', runUid: honest.runUid, from: 'convert', stages: { train: { outputs: { checkpoint: other }, figures: {}, identity: train.identity } } };
-    // Prepared data are left out, so that the identity of the training is the one that is claimed.
-    const run = await stack.startRun('forger', { ...SPEC, stages: { ...SPEC.stages, prepareData: SPEC.stages.prepareData } }, { resume: { ...forged, stages: { ...forged.stages, prepareData: { outputs: honest.stages['prepareData']?.outputs ?? {}, figures: {}, identity: honest.stages['prepareData']?.identity ?? train.identity } } } });
+    const { prepareData, train } = honest.stages;
+    if (other === undefined || prepareData?.identity === undefined || train?.identity === undefined) throw new Error('the runs before made nothing');
+    const stages = {
+      prepareData: { outputs: prepareData.outputs, figures: {}, identity: prepareData.identity },
+      train: { outputs: { checkpoint: other }, figures: {}, identity: train.identity },
+    };
+    const run = await stack.startRun('forger', SPEC, { resume: { run: 'honest', runUid: honest.runUid, from: 'convert', stages } });
     const state = await until(run, (s) => s.gates['approve'] !== undefined);
     expect(reasons(state)[0]).toContain('reused from honest');
     expect(state.notes.map((n) => n.text).join()).toContain('honest did not make the checkpoint');
