@@ -1,13 +1,14 @@
 import type { Client } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { requestersOf } from '../domain/approval.js';
+import type { ArtifactRef } from '../domain/artifact.js';
 import { declaredParameters, resolveParameter, withParameters } from '../domain/overrides.js';
 import { skipReasonOf } from '../domain/plan.js';
 import { nearest } from '../domain/problems.js';
 import type { RunInput, TakenOver } from '../domain/run-input.js';
-import type { RunState } from '../domain/run-state.js';
-import { RunSpec, type RunSpecInput } from '../domain/spec.js';
-import { PRODUCERS, STAGE_NAMES, isBefore, type StageName } from '../domain/stage.js';
+import { artifactsOf, type RunState } from '../domain/run-state.js';
+import { RunSpec, beginsAfter, type RunSpecInput } from '../domain/spec.js';
+import { PRODUCERS, STAGE_NAMES, STAGE_WIRING, isBefore, type StageName } from '../domain/stage.js';
 import { readRun } from './describe.js';
 import { ClientError, EXIT_UNREACHABLE, EXIT_USAGE } from './errors.js';
 import { startInputOf } from './run-record.js';
@@ -58,14 +59,15 @@ export async function resumeRun({ client, run, from, set = {}, id, requestedBy, 
 
   const stage = stageToBeginWith(spec, from);
   const changes = { ...state.overrides, ...parametersOf(spec, stage, set) };
+  const inputs = inputsFor(state, spec, stage, earlier.inputs);
   const resume = takenOver(state, stage, requestersOf(spec, earlier));
   const input: RunInput = {
     v: 1,
     runUid: randomUUID(),
-    spec: withParameters<RunSpecInput>(earlier.spec, changes),
+    spec: withInputs(withParameters<RunSpecInput>(earlier.spec, changes), inputs),
     requestedBy,
     ...(earlier.code === undefined ? {} : { code: earlier.code }),
-    inputs: keptInputs(state, spec, stage),
+    inputs,
     resume,
   };
   const started = id === undefined ? await launchNext({ client, base: baseOf(state), input, ui }) : await launch({ client, run: id, input, ui });
@@ -130,11 +132,30 @@ function takenOver(state: RunState, from: StageName, asked: readonly string[]): 
   return { run: state.run, runUid: state.runUid, from, requesters: [...requesters], stages };
 }
 
-/** What people gave the earlier run, but for what is made anew from here on: that would hide the new product. */
-function keptInputs(state: RunState, spec: RunSpec, from: StageName): RunInput['inputs'] {
-  const kept = Object.entries(state.inputs).filter(([name]) => {
+/**
+ * What the run begins with: what the earlier one was given, but for what is made anew from here on, which it would hide.
+ * An artifact that somebody put in place of a stage's product makes the run begin after that stage; then what the
+ * skipped stages made comes along as far as a later one reads it.
+ */
+function inputsFor(state: RunState, spec: RunSpec, from: StageName, begunWith: RunInput['inputs'] = {}): Record<string, ArtifactRef> {
+  const given = Object.entries({ ...begunWith, ...state.inputs }).filter(([name]) => {
     const producer = PRODUCERS.get(name);
-    return Object.hasOwn(spec.inputs, name) || (producer !== undefined && isBefore(producer, from));
+    return Object.hasOwn(spec.inputs, name) || (name !== 'release' && producer !== undefined && isBefore(producer, from));
   });
-  return Object.fromEntries(kept);
+  const inputs = Object.fromEntries(given);
+  const begin = beginsAfter({ inputs: sourcesOf(inputs) });
+  if (begin === undefined) return inputs;
+  const made = artifactsOf(state);
+  const read = STAGE_NAMES.filter((name) => spec.stages[name] !== undefined && isBefore(begin.stage, name)).flatMap((name): readonly string[] => STAGE_WIRING[name].consumes);
+  for (const name of read) {
+    const producer = PRODUCERS.get(name);
+    const ref = made[name];
+    if (ref !== undefined && producer !== undefined && !isBefore(begin.stage, producer)) inputs[name] = ref;
+  }
+  return inputs;
 }
+
+const sourcesOf = (inputs: Record<string, ArtifactRef>): Record<string, { artifact: string }> => Object.fromEntries(Object.entries(inputs).map(([name, { digest }]) => [name, { artifact: digest }]));
+
+/** The spec names everything that its run begins with: people approve by it, and a run refuses what stands beside it. */
+const withInputs = (spec: RunSpecInput, inputs: Record<string, ArtifactRef>): RunSpecInput => (Object.keys(inputs).length === 0 ? spec : { ...spec, inputs: sourcesOf(inputs) });
