@@ -33,7 +33,7 @@ export interface StageState {
   gate?: string;
 }
 
-export type JobRecordState = 'placed' | 'running' | 'done' | 'failed' | 'lost' | 'cancelled';
+export type JobRecordState = 'placed' | 'running' | 'done' | 'failed' | 'lost' | 'suspended' | 'cancelled';
 
 export interface JobRecord {
   key: string;

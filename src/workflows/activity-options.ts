@@ -14,7 +14,7 @@ const RETRY_TRANSIENT = {
 };
 
 /** Reading the site file takes milliseconds; as a local activity it costs one event and no round trip. */
-const READ_SITE = { startToCloseTimeout: '10 seconds', retry: { maximumAttempts: 5, nonRetryableErrorTypes: ['site_invalid'] } } satisfies LocalActivityOptions;
+const READ_SITE = { summary: 'Read the site file', startToCloseTimeout: '10 seconds', retry: { maximumAttempts: 5, nonRetryableErrorTypes: ['site_invalid'] } } satisfies LocalActivityOptions;
 
 /** Spawning takes a second; verifying a large checkpoint before a resume may take minutes. */
 const SUBMIT_JOB = { startToCloseTimeout: '30 minutes', retry: RETRY_TRANSIENT } satisfies ActivityOptions;
@@ -57,7 +57,9 @@ export const watchJobOn = (taskQueue: string, limits: Limits, summary: string): 
 
 export const cancelJobOn = (taskQueue: string): Pick<FerryActivities, 'cancelJob'> => proxyActivities<Pick<FerryActivities, 'cancelJob'>>({ ...CANCEL_JOB, taskQueue, summary: 'Stop the job' });
 
-export const { verifyArtifacts, publishRelease, confirmTakenOver } = proxyActivities<Pick<FerryActivities, 'verifyArtifacts' | 'publishRelease' | 'confirmTakenOver'>>(HASHING);
+export const { verifyArtifacts } = proxyActivities<Pick<FerryActivities, 'verifyArtifacts'>>({ ...HASHING, summary: 'Verify artifacts in the store' });
+export const { publishRelease } = proxyActivities<Pick<FerryActivities, 'publishRelease'>>({ ...HASHING, summary: 'Prove the approvals and publish' });
+export const { confirmTakenOver } = proxyActivities<Pick<FerryActivities, 'confirmTakenOver'>>({ ...HASHING, summary: 'Confirm what an earlier run made' });
 
 /** Looks at every job that a queue's executors know; a hung file system must not hold the next sweep back. */
 export const sweepExecutorsOn = (taskQueue: string): Pick<FerryActivities, 'sweepExecutors'> =>

@@ -32,6 +32,7 @@ export async function repair(ctx: RunContext, shape: PipelineShape, stage: strin
       const site = await readSite();
       const role: GateRole = { role: OPERATOR, quorum: 1, ...(site.operators === undefined ? {} : { members: site.operators }) };
       const stages = shape.backTo(ctx, stage);
+      const declared = declaredParameters(ctx.spec);
       return {
         id,
         kind: 'repair' as const,
@@ -39,7 +40,7 @@ export async function repair(ctx: RunContext, shape: PipelineShape, stage: strin
         question: `The stage ${stage} has no automatic choice left. How should it go on?`,
         choices: [
           { id: 'retry', label: 'try again as it is' },
-          ...(declaredParameters(ctx.spec).length > 0 ? [{ id: 'change', label: 'try again with changed parameters', needs: 'set' as const }] : []),
+          ...(declared.length > 0 ? [{ id: 'change', label: 'try again with changed parameters', needs: 'set' as const }] : []),
           ...(shape.inputsOf(stage).length > 0 ? [{ id: 'replace_input', label: 'try again with another input', needs: 'input' as const }] : []),
           ...(stages.length > 0 ? [{ id: 'send_back', label: 'redo from an earlier stage', needs: 'to' as const }] : []),
           { id: 'stop', label: 'stop the run' },
@@ -50,7 +51,7 @@ export async function repair(ctx: RunContext, shape: PipelineShape, stage: strin
         deadlineMs: ctx.spec.repair.deadline,
         onExpiry: 'stop' as const,
         digests: {},
-        evidence: [`${failure.kind}: ${failure.message}`, `owner: ${failure.owner}`, `attempts in this round: ${stageOf(ctx.state, stage).attempts}`],
+        evidence: [`${failure.kind}: ${failure.message}`, `owner: ${failure.owner}`, `attempts in this round: ${stageOf(ctx.state, stage).attempts}`, ...(declared.length > 0 ? [`parameters that can be changed: ${declared.join(', ')}`] : [])],
         stages,
       };
     },

@@ -3,7 +3,7 @@ import { FRESH_LADDER, judgeAttempt } from '../domain/attempts.js';
 import { jobKey } from '../domain/ids.js';
 import type { JobOutcome, JobRequest } from '../domain/job.js';
 import { paramsOf } from '../domain/overrides.js';
-import { jobOf, stageOf, type JobRecord } from '../domain/run-state.js';
+import { jobOf, stageOf, type JobRecord, type JobRecordState } from '../domain/run-state.js';
 import type { SiteView } from '../domain/site-view.js';
 import type { JobPlan } from '../domain/spec.js';
 import { backendLabel } from '../domain/views.js';
@@ -88,6 +88,12 @@ async function carryOut(ctx: RunContext, job: StageJob, plan: JobPlan, record: J
   return await ctx.wait(`watch:${record.key}`, () => watchJobOn(record.queue, site.limits, `Run ${what}`).watchJob({ handle }));
 }
 
+/** How an attempt that is not the last one ended: a job that went to sleep with its worker has not failed. */
+function endStateOf(outcome: JobOutcome): JobRecordState {
+  if (outcome.state === 'lost') return 'lost';
+  return outcome.exit?.stopReason === 'suspended' ? 'suspended' : 'failed';
+}
+
 /** Writes down how the attempt ended and what follows; returns the outcome when the stage is done with it. */
 function settle(ctx: RunContext, job: StageJob, plan: JobPlan, record: JobRecord, outcome: JobOutcome): JobOutcome | undefined {
   const verdict = judgeAttempt(plan, job.ladder.length, stageOf(ctx.state, job.stage).ladder ?? FRESH_LADDER, outcome);
@@ -100,17 +106,17 @@ function settle(ctx: RunContext, job: StageJob, plan: JobPlan, record: JobRecord
       return outcome;
     case 'again': {
       const retryAt = new Date(Date.now() + verdict.waitMs).toISOString();
-      ctx.emit({ type: 'job_ended', key, state: outcome.state === 'lost' ? 'lost' : 'failed', outcome, ladder: { ...verdict.ladder, retryAt }, reason: verdict.reason, failure: verdict.failure });
+      ctx.emit({ type: 'job_ended', key, state: endStateOf(outcome), outcome, ladder: { ...verdict.ladder, retryAt }, reason: verdict.reason, failure: verdict.failure });
       return undefined;
     }
     case 'next_backend': {
-      ctx.emit({ type: 'job_ended', key, state: outcome.state === 'lost' ? 'lost' : 'failed', outcome, ladder: verdict.ladder, reason: verdict.reason, failure: verdict.failure });
+      ctx.emit({ type: 'job_ended', key, state: endStateOf(outcome), outcome, ladder: verdict.ladder, reason: verdict.reason, failure: verdict.failure });
       const next = job.ladder[verdict.ladder.index];
       if (next !== undefined) ctx.emit({ type: 'fell_back', stage: job.stage, from: plan.backend, to: next.backend, reason: verdict.reason });
       return undefined;
     }
     case 'ask':
-      ctx.emit({ type: 'job_ended', key, state: outcome.state === 'lost' ? 'lost' : 'failed', outcome, ladder: verdict.ladder, reason: verdict.reason, failure: verdict.failure });
+      ctx.emit({ type: 'job_ended', key, state: endStateOf(outcome), outcome, ladder: verdict.ladder, reason: verdict.reason, failure: verdict.failure });
       throw new StageTrouble(verdict.failure);
     case 'cancelled': {
       const trouble = { kind: 'unknown', message: 'the job was cancelled by hand', owner: 'requester', nextAction: 'ask_human' } as const;
