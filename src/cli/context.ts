@@ -25,7 +25,7 @@ export interface CliContext {
   columns: number;
   /** Of the terminal, in lines; 24 where there is none. */
   rows: number;
-  /** Aborted by SIGINT and SIGTERM. A command that waits ends soon afterwards. */
+  /** Aborted by SIGINT and SIGTERM, or where signals are the command's own, when nobody reads its output any more. A command that waits ends soon afterwards. */
   signal: AbortSignal;
   connection: { address?: string; namespace?: string; profile?: string };
   /** From `--site`. */

@@ -1,5 +1,6 @@
 import type { CommandEntry } from './registry.js';
 import { main } from './main.js';
+import { guardedOutput, leaveClosedTerminals } from './streams.js';
 
 /** Time for a command to write its last line and close its connection after a signal. */
 const SIGNAL_GRACE_MS = 500;
@@ -10,13 +11,7 @@ const EXIT_BY_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** `ferry` as a process: its streams, its signals and its exit code. */
 export async function runProcess(argv: readonly string[]): Promise<void> {
-  // `ferry list | head -1` closes the pipe early, which is no error of anybody's.
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      process.exit();
-    });
-
+  leaveClosedTerminals();
   const interrupted = new AbortController();
   let received: keyof typeof EXIT_BY_SIGNAL | undefined;
   let mode: NonNullable<CommandEntry['signals']> = 'end';
@@ -28,11 +23,23 @@ export async function runProcess(argv: readonly string[]): Promise<void> {
     if (mode === 'end') setTimeout(() => process.exit(EXIT_BY_SIGNAL[signal]), SIGNAL_GRACE_MS).unref();
   };
 
+  const guards = {
+    onGone: (): void => {
+      // `ferry list | head -1` closes the pipe early, which is no error of anybody's.
+      if (mode === 'end') process.exit();
+      // What has processes of its own must end them first; a worker needs no reader at all.
+      if (mode === 'own') interrupted.abort(new Error('interrupted: nobody reads the output any more'));
+    },
+    onError: (error: Error): void => {
+      // A log that cannot be written (a full disk) is no reason to leave servers and workers behind.
+      if (mode === 'end') throw error;
+    },
+  };
   const code = await main(argv, {
     env: process.env,
     cwd: process.cwd(),
-    stdout: process.stdout,
-    stderr: process.stderr,
+    stdout: guardedOutput(process.stdout, guards),
+    stderr: guardedOutput(process.stderr, guards),
     isTty: process.stdout.isTTY,
     canAsk: process.stdin.isTTY && process.stderr.isTTY,
     columns: process.stdout.columns || 80,

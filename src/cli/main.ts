@@ -14,7 +14,7 @@ export interface World {
   canAsk: boolean;
   columns: number;
   rows: number;
-  /** Aborted by SIGINT and SIGTERM, once `heed` was called with `end` or `tell`. */
+  /** Aborted by SIGINT and SIGTERM, once `heed` was called with `end` or `tell`; after `own`, when nobody reads the output any more. */
   signal: AbortSignal;
   /** Called with what signals shall do, before the command runs. */
   heed(signals: NonNullable<CommandEntry['signals']>): void;

@@ -44,7 +44,7 @@ export async function run(context: CliContext, _args: string[], options: unknown
     throw new ClientError({ code: 'usage', message: `${flag} is a number from 0 to 65535`, hint: `Let ferry pick a free one with: ferry dev ${flag} 0`, exitCode: EXIT_USAGE });
   }
   const say = (message: string): void => void context.stderr.write(`${message}\n`);
-  const signals = new EndSignals();
+  const signals = new EndSignals(context.signal);
   try {
     const { home, cwd, env } = context;
     await mkdir(home, { recursive: true, mode: 0o700 });
@@ -72,7 +72,7 @@ export async function run(context: CliContext, _args: string[], options: unknown
 /** npm and npx pass on a Ctrl-C that the terminal sends us as well: what comes so soon is no second wish. */
 const SAME_WISH_MS = 1000;
 
-/** The first signal asks for the end, any later one for haste. */
+/** The first signal asks for the end, any later one for haste. Output that nobody reads any more (`closed`) is like SIGHUP, but never haste. */
 class EndSignals {
   readonly #first = new AbortController();
   readonly #second = new AbortController();
@@ -88,7 +88,13 @@ class EndSignals {
     this.#first.abort(new Error(`interrupted by ${signal}`));
   };
 
-  constructor() {
+  readonly #onClosed = (): void => {
+    if (this.#received === undefined) this.#onSignal('SIGHUP');
+  };
+
+  constructor(private readonly closed: AbortSignal) {
+    closed.addEventListener('abort', this.#onClosed);
+    if (closed.aborted) this.#onClosed();
     for (const signal of Object.keys(EXIT_BY_SIGNAL)) process.on(signal, this.#onSignal);
   }
 
@@ -109,6 +115,7 @@ class EndSignals {
   }
 
   dispose(): void {
+    this.closed.removeEventListener('abort', this.#onClosed);
     for (const signal of Object.keys(EXIT_BY_SIGNAL)) process.off(signal, this.#onSignal);
   }
 }
