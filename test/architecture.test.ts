@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT, codeOf, importsOf, resolveImport, sourceFiles, type Import, type SourceFile } from './support/sources.js';
 
-type Room = 'domain' | 'engines' | 'workflows' | 'activities' | 'workers' | 'client' | 'cli' | 'testing' | 'temporal-failure';
+type Room = 'domain' | 'engines' | 'workflows' | 'activities' | 'workers' | 'client' | 'cli' | 'testing' | 'temporal-failure' | 'temporal-payloads';
 
 interface RoomRule {
   /** Rooms, or single files, of which values may be imported; a room may always import from itself. */
@@ -23,12 +23,13 @@ const RULES: Record<Room, RoomRule> = {
   domain: { from: [], packages: /^(?:zod|canonicalize|@noble\/.+)$/ },
   engines: { from: ['domain'], not: /^@temporalio\// },
   workflows: { from: ['domain', 'temporal-failure'], typesFrom: ['activities'], packages: /^@temporalio\/(?:workflow|common)$/ },
-  activities: { from: ['domain', 'engines', 'temporal-failure'], not: TEMPORAL_BUT('activity|client|common|proto') },
+  activities: { from: ['domain', 'engines', 'temporal-failure', 'temporal-payloads'], not: TEMPORAL_BUT('activity|client|common|proto') },
   client: { from: ['domain'], not: TEMPORAL_BUT('client|common|envconfig') },
   cli: { from: ['client', 'engines', 'domain'], typesFrom: ['workers'], not: TEMPORAL_BUT('client|common|envconfig') },
   workers: { from: ['domain', 'engines', 'workflows', 'activities', 'client', 'temporal-failure'] },
   testing: { from: ['domain', 'engines', 'workflows', 'activities', 'client', 'workers', 'temporal-failure'] },
   'temporal-failure': { from: ['domain'], packages: /^@temporalio\/common$/ },
+  'temporal-payloads': { from: [], packages: /^@temporalio\/common(?:\/lib\/encoding\.js)?$/ },
 };
 
 /** Each loads the native core and takes a second to start: only these may, and only when their command is run. */

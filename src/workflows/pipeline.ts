@@ -1,4 +1,5 @@
 import { ApplicationFailure, CancellationScope, allHandlersFinished, condition, isCancellation, upsertMemo, workflowInfo } from '@temporalio/workflow';
+import { requestersOf } from '../domain/approval.js';
 import type { ArtifactRef } from '../domain/artifact.js';
 import { digestOf } from '../domain/canonical.js';
 import { STOPS, type FailureKind, type FailureView, type StopCode } from '../domain/failure.js';
@@ -17,6 +18,8 @@ import { troubleOf } from './stage-trouble.js';
 export interface StageDefinition {
   consumes: readonly string[];
   produces: readonly string[];
+  /** What of `consumes` a person may replace at the repair gate. Default: all of it. */
+  replaceable?: readonly string[];
   /** The gates that it opens by itself, beside its repair gate. */
   gates?: readonly string[];
   /** Why the stage is not taken at all, decided before it starts; undefined: it is. */
@@ -33,6 +36,7 @@ export type PipelineDefinition = Readonly<Record<string, StageDefinition>>;
 /** What gates and messages need to know of a pipeline. */
 export interface PipelineShape {
   gateIds: readonly string[];
+  /** The inputs of a stage that a person may replace at its repair gate. */
   inputsOf: (stage: string) => readonly string[];
   /** The stages that a run can be sent back to from a stage: those before it that were taken, and itself. */
   backTo: (ctx: RunContext, stage: string) => string[];
@@ -48,10 +52,11 @@ function shapeOf(definition: PipelineDefinition): PipelineShape {
   const order = Object.keys(definition);
   return {
     gateIds: [...Object.values(definition).flatMap((stage) => stage.gates ?? []), ...order.map(repairGateId)],
-    inputsOf: (stage) => definition[stage]?.consumes ?? [],
+    inputsOf: (stage) => definition[stage]?.replaceable ?? definition[stage]?.consumes ?? [],
     backTo: (ctx, stage) => order.slice(0, order.indexOf(stage) + 1).filter((name) => stageOf(ctx.state, name).state !== 'skipped'),
     sendBack: (ctx, to, by, reason) => {
-      const redone = order.slice(order.indexOf(to)).flatMap((name) => definition[name]?.produces ?? []);
+      // A skipped stage is not done again: an input that the run began with in place of its product stays.
+      const redone = order.slice(order.indexOf(to)).filter((name) => stageOf(ctx.state, name).state !== 'skipped').flatMap((name) => definition[name]?.produces ?? []);
       ctx.emit({ type: 'sent_back', to, by, reason, dropInputs: redone });
     },
   };
@@ -104,7 +109,7 @@ function openRun(definition: PipelineDefinition, input: RunInput): RunContext {
     version: spec.version,
     specDigest: digestOf(input.spec),
     requestedBy: spec.author ?? input.requestedBy,
-    requesters: [...new Set([...(spec.author === undefined ? [] : [spec.author]), input.requestedBy, ...(input.resume?.requesters ?? [])])],
+    requesters: requestersOf(spec, input),
     startedAt: new Date().toISOString(),
     order: Object.keys(definition),
     resumedFrom: input.resume === undefined ? undefined : { run: input.resume.run, runUid: input.resume.runUid, from: input.resume.from },

@@ -39,6 +39,8 @@ export function jobStage(stage: JobStageName): StageDefinition {
   return {
     consumes: wiring.consumes,
     produces: Object.keys(wiring.produces),
+    // A release is what people approved: put in by hand it would be rolled out without them.
+    replaceable: wiring.consumes.filter((name) => name !== 'release'),
     skip: (ctx) => skipReasonOf(ctx.spec, stage),
     reuse: (ctx) => reuse(ctx, stage),
     run: async (ctx) => {
