@@ -8,5 +8,10 @@ import { readSite, sweepExecutorsOn } from './activity-options.js';
 export async function sweepJobs(request: SweepRequest): Promise<SweepResult> {
   const queues = request.queues ?? [...new Set(Object.values((await readSite()).executors).map((executor) => executor.queue))];
   const results = await Promise.all(queues.map((queue) => sweepExecutorsOn(queue).sweepExecutors({ dryRun: request.dryRun, listOnly: request.listOnly })));
-  return { jobs: results.flatMap((r) => r.jobs), ended: results.flatMap((r) => r.ended) };
+  return {
+    jobs: results.flatMap((r) => r.jobs),
+    ended: results.flatMap((r) => r.ended),
+    failed: results.flatMap((r) => r.failed ?? []),
+    damaged: results.reduce((sum, r) => sum + (r.damaged ?? 0), 0),
+  };
 }
