@@ -12,8 +12,8 @@ import { findTestServer } from '../../support/temporal-server.js';
 
 describe('output that nobody reads any more', () => {
   it.each(['EPIPE', 'EIO'])('is told once for %s, and nothing is written after it', (code) => {
-    const stream = Object.assign(new EventEmitter(), { write: vi.fn() });
-    const guards = { onGone: vi.fn(), onError: vi.fn() };
+    const stream = Object.assign(new EventEmitter(), { write: vi.fn<(text: string) => void>() });
+    const guards = { onGone: vi.fn<() => void>(), onError: vi.fn<(error: Error) => void>() };
     const output = guardedOutput(stream, guards);
     output.write('a');
     for (let i = 0; i < 2; i += 1) stream.emit('error', Object.assign(new Error(code), { code }));
@@ -24,8 +24,8 @@ describe('output that nobody reads any more', () => {
   });
 
   it('is not what another error means', () => {
-    const stream = Object.assign(new EventEmitter(), { write: vi.fn() });
-    const guards = { onGone: vi.fn(), onError: vi.fn() };
+    const stream = Object.assign(new EventEmitter(), { write: vi.fn<(text: string) => void>() });
+    const guards = { onGone: vi.fn<() => void>(), onError: vi.fn<(error: Error) => void>() };
     const output = guardedOutput(stream, guards);
     stream.emit('error', Object.assign(new Error('full'), { code: 'ENOSPC' }));
     output.write('b');
@@ -67,8 +67,7 @@ describe.skipIf(!isBuilt)('ferry dev', { timeout: 90_000 }, () => {
   async function start(command: readonly string[]): Promise<ChildProcess> {
     const { path } = await findTestServer();
     const env = { PATH: `${dirname(path)}:${process.env['PATH'] ?? ''}`, HOME: home, FERRY_HOME: home };
-    const [file = '', ...args] = [...command, process.execPath, join(ROOT, 'bin/ferry.js'), 'dev', '--port', '0', '--headless'];
-    child = spawn(file, args, { cwd: home, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    child = spawn('/usr/bin/env', [...command, process.execPath, join(ROOT, 'bin/ferry.js'), 'dev', '--port', '0', '--headless'], { cwd: home, env, stdio: ['ignore', 'pipe', 'pipe'] });
     return child;
   }
 
