@@ -59,7 +59,8 @@ async function holdsSomething(path: string): Promise<boolean> {
 
 /**
  * Writes the exit record, last of all. On a full disk the reserve is given up for it, and it is tried again and again:
- * a job without an exit record counts as lost, and its work would be done once more.
+ * a job without an exit record counts as lost, and its work would be done once more. Where the job's directory is gone,
+ * nobody can look for the record any more, and it is given up at once.
  */
 export async function recordExit(jobDir: string, exit: JobExit): Promise<void> {
   const until = Date.now() + EXIT_RETRY_FOR_MS;
@@ -69,9 +70,18 @@ export async function recordExit(jobDir: string, exit: JobExit): Promise<void> {
       writeExit(jobDir, exit);
       return;
     } catch (error) {
-      if (Date.now() > until) throw error;
+      if (Date.now() > until || isGone(jobDir)) throw error;
       logLine(`exit record: ${error instanceof Error ? error.message : String(error)}`);
       await sleep(EXIT_RETRY_EVERY_MS);
     }
+  }
+}
+
+/** Only where it is certain: a share that cannot be asked for a while is not gone. */
+function isGone(jobDir: string): boolean {
+  try {
+    return lstatSync(jobDir, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
   }
 }
