@@ -58,7 +58,7 @@ function redraw(context: CliContext): (view: RunStatusView) => void {
   return (view) => {
     const shown: string[] = [];
     let used = 0;
-    for (const line of renderStatus(view, { width: columns - 1, color, now: Date.now() })) {
+    for (const line of renderStatus(view, { width: columns - 1, color, now: Date.now(), watched: true })) {
       if (used + height(line) > rows - 1) {
         shown[shown.length - 1] = `… ferry status ${shellQuote(view.run)} shows the rest`;
         break;

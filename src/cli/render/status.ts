@@ -12,6 +12,8 @@ export interface RenderOptions {
   color: boolean;
   /** In milliseconds since the epoch. */
   now: number;
+  /** Whether the page is being followed: then it need not say how. */
+  watched?: boolean;
 }
 
 const MARKS: Record<StageView['state'], string> = { pending: '·', running: '▶', waiting: '⏸', done: '✓', skipped: '–', failed: '✗' };
@@ -45,7 +47,7 @@ export function renderStatus(view: RunStatusView, options: RenderOptions): strin
     ...view.waitingOn.flatMap((wait) => ['', ...waitLines(wait, style, options)]),
     ...failureLines(view, style, options),
     ...noteLines(view, style, options),
-    ...closing(view, style),
+    ...closing(view, style, options),
   ];
 }
 
@@ -171,7 +173,8 @@ function failureLines(view: RunStatusView, style: Style, { width }: RenderOption
     ...wrap(clean(`${open ? 'Last failure' : 'Failure'}: ${failure.kind}${meaning === undefined ? '' : ` (${meaning})`}`), width).map((line) => style.bold(style.red(line))),
     ...wrap(clean(failure.message), width - 2).map((line) => `  ${line}`),
     ...(failure.rootLine === undefined || failure.message.includes(failure.rootLine) ? [] : [`  log${failure.lineNumber === undefined ? '' : ` line ${failure.lineNumber}`}: ${truncate(clean(failure.rootLine), width - 16)}`]),
-    style.dim(`  who acts: ${failure.owner}`),
+    // While the run goes on by itself, on another place or once more, nobody has to.
+    ...(open && view.waitingOn.length === 0 ? [] : [style.dim(`  who acts: ${failure.owner}`)]),
   ];
 }
 
@@ -181,7 +184,7 @@ function noteLines(view: RunStatusView, style: Style, { width }: RenderOptions):
 }
 
 /** The last line: what came out, or what to type next. */
-function closing(view: RunStatusView, style: Style): string[] {
+function closing(view: RunStatusView, style: Style, { watched }: RenderOptions): string[] {
   const run = shellQuote(view.run);
   const next = (command: string): string[] => ['', `→ ${style.cyan(command)}`];
   switch (view.state) {
@@ -199,7 +202,7 @@ function closing(view: RunStatusView, style: Style): string[] {
     case 'waiting':
       return [];
     case 'running':
-      return next(`ferry watch ${run}`);
+      return watched === true ? [] : next(`ferry watch ${run}`);
   }
 }
 

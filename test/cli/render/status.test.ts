@@ -30,6 +30,18 @@ describe('the page of a run', () => {
     expect(text).toContain('→ ferry resume tiny-v1 --from convert');
   });
 
+  it('names who must act only while somebody has to: not while the run retries or has fallen back by itself', () => {
+    expect(page(TRAINING_VIEW)).toContain('Last failure: ');
+    expect(page(TRAINING_VIEW)).not.toContain('who acts');
+    const failure = { kind: 'user_error', message: 'no such flag', owner: 'requester', nextAction: 'ask_human' } as const;
+    expect(page(viewOf(stateBy([100, { type: 'gate_opened', gate: { ...APPROVAL, id: 'repair', kind: 'repair' }, failure }])), { second: 120 })).toContain('who acts: requester');
+  });
+
+  it('does not tell to watch it to somebody who does', () => {
+    expect(page(TRAINING_VIEW)).toContain('→ ferry watch tiny-v1');
+    expect(renderStatus(TRAINING_VIEW, { width: 80, color: false, now: Date.parse(at(62)), watched: true }).join('\n')).not.toContain('ferry watch');
+  });
+
   it('that was terminated with a job alive tells how to end that job', () => {
     const text = page(viewOf(TRAINING, { terminated: true, endedAt: at(90) }));
     expect(text).toContain('→ ferry gc');
