@@ -1,4 +1,4 @@
-import type { JobView, RunStatusView } from '../../domain/status.js';
+import type { JobView, RunStatusView, StageView } from '../../domain/status.js';
 import { oneLine } from '../../domain/text.js';
 import { backendLabel } from '../../domain/views.js';
 import { moment, progressText } from './status.js';
@@ -19,7 +19,7 @@ export class ChangeTeller {
   tell(view: RunStatusView, now: number): string[] {
     const lines = [...this.source(view)];
     // Visibility knows too little to compare with: it would seem to undo what the state has told.
-    if (view.source === 'query') lines.push(...this.stages(view), ...this.jobs(view, now), ...this.notes(view));
+    if (view.source === 'query') lines.push(...this.stages(view, now), ...this.notes(view));
     lines.push(...this.waits(view), ...this.end(view));
     if (view.source === 'query' || this.before === undefined) this.before = view;
     return lines.map((line) => oneLine(line, 1000));
@@ -33,18 +33,25 @@ export class ChangeTeller {
     return view.source === 'visibility' ? ['no worker answers; start one with: ferry worker'] : ['a worker answers again'];
   }
 
-  private stages(view: RunStatusView): string[] {
+  /** A stage begins before its jobs, and ends or waits after them, however much happened between two looks. */
+  private stages(view: RunStatusView, now: number): string[] {
     return view.stages.flatMap((stage) => {
-      const old = this.before?.stages.find(({ name }) => name === stage.name);
-      if (old?.state === stage.state && old.round === stage.round) return [];
-      if (old === undefined && stage.state === 'pending') return [];
-      const reason = stage.reason === null ? '' : ` (${stage.reason})`;
-      return [`${stage.name}: ${stage.state}${stage.round > 1 ? `, round ${stage.round}` : ''}${reason}`];
+      const own = this.stage(stage);
+      const jobs = this.jobs(view.jobs.filter((job) => job.stage === stage.name), now);
+      return stage.state === 'running' ? [...own, ...jobs] : [...jobs, ...own];
     });
   }
 
-  private jobs(view: RunStatusView, now: number): string[] {
-    return view.jobs.flatMap((job) => {
+  private stage(stage: StageView): string[] {
+    const old = this.before?.stages.find(({ name }) => name === stage.name);
+    if (old?.state === stage.state && old.round === stage.round) return [];
+    if (old === undefined && stage.state === 'pending') return [];
+    const reason = stage.reason === null ? '' : ` (${stage.reason})`;
+    return [`${stage.name}: ${stage.state}${stage.round > 1 ? `, round ${stage.round}` : ''}${reason}`];
+  }
+
+  private jobs(jobs: readonly JobView[], now: number): string[] {
+    return jobs.flatMap((job) => {
       const old = this.before?.jobs.find(({ key }) => key === job.key);
       const name = `${job.stage} attempt ${job.attempt} on ${backendLabel(job)}`;
       const lines = old?.state === job.state ? [] : [`${name}: ${job.state}${job.reason === null ? '' : ` (${job.reason})`}`];

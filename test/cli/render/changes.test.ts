@@ -17,6 +17,15 @@ describe('the changes of a run, line by line', () => {
     expect(teller.tell(TRAINING_VIEW, NOW + 31_000)).toHaveLength(1); // progress, now and then
   });
 
+  it('tell of a stage’s jobs between its beginning and its end', () => {
+    const first = new ChangeTeller().tell(TRAINING_VIEW, NOW);
+    const begins = (start: string): number => first.findIndex((line) => line.startsWith(start));
+    expect(begins('train: running')).toBeLessThan(begins('train attempt 1'));
+    const done = { ...TRAINING_VIEW, stages: TRAINING_VIEW.stages.map((stage) => (stage.name === 'train' ? { ...stage, state: 'done' as const } : stage.name === 'convert' ? { ...stage, state: 'running' as const } : stage)) };
+    const lines = new ChangeTeller().tell(done, NOW).map((line) => line.replace(/(attempt \d|:).*/, '$1'));
+    expect(lines.slice(lines.indexOf('train attempt 1'))).toEqual(['train attempt 1', 'train attempt 2', 'train attempt 2', 'train:', 'convert:', '2026-01-01 00:']);
+  });
+
   it('tell who is waited for and the command, and how the run ended', () => {
     const teller = new ChangeTeller();
     expect(teller.tell(viewOf(WAITING), NOW)).toContain('waiting for release-manager, safety at approve: ferry approve tiny-v1 --gate approve --as NAME --reason REASON');
