@@ -45,7 +45,7 @@ export async function decideAndReport(context: CliContext, call: DecisionCall): 
     const view = await describeRun({ client, run: call.run, ui, timeoutMs: call.durable ? LOOK_TIMEOUT_DURABLE_MS : LOOK_TIMEOUT_MS });
     const wait = view.waitingOn.find((w) => (call.gate === undefined ? call.kinds.includes(w.kind) : w.gate === call.gate));
     const decision = checked({ ...call.decision, gate: call.gate ?? wait?.gate, approver, digests: wait?.digests ?? {}, nonce: randomUUID() });
-    if (!context.json) context.stderr.write(`${shown(view, wait, decision, context).join('\n')}\n`);
+    if (!context.json) context.stderr.write(`${decisionLines(view, wait, decision, context).join('\n')}\n`);
     if (context.canAsk && !call.yes && !(await confirm(`Send this ${decision.verdict}?`, context))) throw new UsageError('Nothing was sent', `The run still waits: ferry status ${shellQuote(call.run)}`, [], 'not_confirmed');
     const answer = await decide({ client, run: call.run, decision, durable: call.durable, ...(view.source === 'visibility' && view.endedAt === null ? { timeoutMs: SECOND_TRY_MS } : {}) });
     return { answer, gate: decision.gate ?? null, exitCode: answer.accepted === false ? EXIT.negative : EXIT.done };
@@ -60,16 +60,20 @@ function checked(raw: unknown): Decision {
   throw new UsageError(`This is no decision: ${issues.join('; ')}`, 'Shorten or correct it; nothing was sent', [], 'malformed');
 }
 
-function shown(view: RunStatusView, wait: WaitView | undefined, decision: Decision, context: CliContext): string[] {
+/** What is about to be sent, for whoever sends it. */
+export function decisionLines(view: RunStatusView, wait: WaitView | undefined, decision: Decision, context: Pick<CliContext, 'color'>): string[] {
   const style = makeStyle(context.color);
   const isApproval = decision.verdict === 'approve' || decision.verdict === 'reject';
   const digests = Object.entries(decision.digests).map(([name, digest]) => `  ${name.padEnd(9)} ${digest}`);
+  // The evidence names the model by its digest as well.
+  const evidence = (wait?.evidence ?? []).filter((line) => !Object.entries(decision.digests).some(([name, digest]) => line === `${name}: ${digest}`));
+  const unbound = view.endedAt === null ? 'not bound to digests: none could be read' : `the run has ended (${view.state}): it takes no decision any more`;
   return [
     style.bold(`${decision.verdict} ${oneLine(`${view.model} ${view.version}`, 200)} (run ${view.run})${decision.gate === undefined ? '' : ` at ${decision.gate}`}`),
     ...(wait?.question === undefined || wait.question === null ? [] : [`  ${oneLine(wait.question, 500)}`]),
-    ...(wait?.evidence ?? []).map((line) => `  - ${oneLine(line, 500)}`),
+    ...evidence.map((line) => `  - ${oneLine(line, 500)}`),
     ...(wait?.deadline === undefined || wait.deadline === null ? [] : [`  until ${moment(wait.deadline)}`]),
-    ...(digests.length > 0 || !isApproval ? digests : ['  not bound to digests: none could be read']),
+    ...(digests.length > 0 || !isApproval ? digests : [`  ${unbound}`]),
     `  as ${decision.approver ?? '?'}${decision.role === undefined ? '' : ` (${decision.role})`}: ${oneLine(decision.reason, 500) || 'no reason given'}`,
     style.yellow('  the identity is asserted, not verified'),
   ];
