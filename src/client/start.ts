@@ -38,6 +38,8 @@ export interface StartInput {
   openStore?: () => SpecStore | Promise<SpecStore>;
   ui?: string | null;
   rehearsal?: Rehearsal;
+  /** Called when the run was there before: the answer is the same. */
+  onExisting?: () => void;
 }
 
 /** The answer of `ferry start`, as the contract pins it. */
@@ -53,19 +55,19 @@ export interface StartedRun {
  * @throws ClientError `run_exists` for the same id with another spec, `spec_invalid`, `bad_id`, `bad_name` (all exit 2);
  * and whatever the store rejects with.
  */
-export async function startRun({ client, spec: raw, id, requestedBy, openStore, ui, rehearsal }: StartInput): Promise<StartedRun> {
+export async function startRun({ client, spec: raw, id, requestedBy, openStore, ui, rehearsal, onExisting }: StartInput): Promise<StartedRun> {
   const spec = parse(raw);
   const run = id ?? defaultId(spec);
   checkNames(run, requestedBy);
   const resolved = await resolveSources(raw as RunSpecInput, spec, openStore);
-  return await launch({ client, run, ui, input: { v: 1, runUid: randomUUID(), requestedBy, ...resolved, ...(rehearsal === undefined ? {} : { rehearsal }) } });
+  return await launch({ client, run, ui, onExisting, input: { v: 1, runUid: randomUUID(), requestedBy, ...resolved, ...(rehearsal === undefined ? {} : { rehearsal }) } });
 }
 
 /**
  * Starts the workflow of a run; the same id with the same spec and the same predecessor is the same run.
  * @throws ClientError `run_exists` (exit 2) when the id is taken by another.
  */
-export async function launch({ client, run, input, ui }: { client: Client; run: string; input: RunInput; ui?: string | null }): Promise<StartedRun> {
+export async function launch({ client, run, input, ui, onExisting }: { client: Client; run: string; input: RunInput; ui?: string | null; onExisting?: () => void }): Promise<StartedRun> {
   const spec = parse(input.spec);
   const specDigest = digestOf(input.spec);
   const memo: RunMemo = { runUid: input.runUid, specDigest, startedAt: new Date().toISOString(), ...(input.resume === undefined ? {} : { resumedFrom: originOf(input.resume) }) };
@@ -90,7 +92,10 @@ export async function launch({ client, run, input, ui }: { client: Client; run: 
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     const there = memoOf(await lookUp(client, run));
     const same = there.specDigest === specDigest && digestOf(there.resumedFrom ?? null) === digestOf(memo.resumedFrom ?? null);
-    if (same && there.runUid !== undefined) return answer(there.runUid);
+    if (same && there.runUid !== undefined) {
+      onExisting?.();
+      return answer(there.runUid);
+    }
     throw runExists(run, specDigest, there);
   }
 }

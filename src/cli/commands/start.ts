@@ -38,8 +38,12 @@ export async function run(context: CliContext, args: string[], options: unknown)
   const { id, wait } = parseOptions(Options, options, 'start');
   const { input, dir } = await loadSpec({ file: argument(args), cwd: context.cwd });
   return await withServer(context, async ({ client, ui }) => {
-    const started = await startRun({ client, spec: input, id, requestedBy: currentUser(context), openStore: () => openSpecStore(context, dir), ui });
-    const text = [`run ${started.run} is started (spec ${started.specDigest.slice(0, 19)})`, ...(started.ui === null ? [] : [started.ui])];
+    let word = 'is started';
+    const onExisting = (): void => {
+      word = 'exists already, with the same spec; nothing was started';
+    };
+    const started = await startRun({ client, spec: input, id, requestedBy: currentUser(context), openStore: () => openSpecStore(context, dir), ui, onExisting });
+    const text = [`run ${started.run} ${word} (spec ${started.specDigest.slice(0, 19)})`, ...(started.ui === null ? [] : [started.ui])];
     if (!wait) {
       if (context.json) printJson(context, started);
       else printLines(context, [...text, '', `→ ferry watch ${started.run}`]);
