@@ -110,7 +110,10 @@ describe('ferry plan', () => {
     expect(plan.stages.find(({ name }) => name === 'label')).toMatchObject({ skipped: true, reason: 'the spec leaves it out' });
     expect(plan.approvals).toMatchObject([{ role: 'release-manager', quorum: 1, members: ['ada'], identity: 'asserted', onExpiry: 'reject' }]);
     expect(plan.site).toMatchObject({ name: 'lab' });
-    expect((await call(['plan', spec, '--site', site], { cwd: dir })).out).toContain('1 of release-manager (ada), within 7d 00h, then reject; identity asserted, not verified');
+    const text = (await call(['plan', spec, '--site', site], { cwd: dir })).out;
+    expect(text).toContain('1 of release-manager (ada), within 7d 00h, then reject; identity asserted, not verified');
+    expect(text).toContain('· train');
+    expect(text, 'the mark of what runs').not.toContain('▶');
   });
 
   it('is exit 2 with every problem that the site makes of the spec', async () => {

@@ -55,7 +55,7 @@ async function siteIfAny(context: CliContext): Promise<LoadedSite | undefined> {
 function planText(plan: RunPlan, file: string, title: string, site: string | undefined, context: CliContext): string[] {
   const style = makeStyle(context.color);
   const rows = plan.stages.map(({ name, skipped, reason, attempts, consumes, produces }) => [
-    `  ${skipped ? '–' : '▶'} ${name}`,
+    `  ${skipped ? '–' : '·'} ${name}`,
     skipped ? 'skipped' : attempts.map((job) => `${backendLabel(job)} on ${job.executor}`).join(', then '),
     skipped ? (reason ?? '') : [...(consumes.length > 0 ? [consumes.join(', ')] : []), ...(produces.length > 0 ? [`→ ${produces.join(', ')}`] : [])].join(' '),
   ]);
