@@ -57,6 +57,8 @@ function pick(view: RunStatusView, { stage, attempt }: LogOptions): JobView | un
   return view.jobs.findLast((job) => (stage === undefined || job.stage === stage) && (attempt === undefined || job.attempt === attempt));
 }
 
+const heading = ({ stage, round, attempt }: JobView): string => `— ${stage}, ${round > 1 ? `round ${round}, ` : ''}attempt ${attempt} —\n`;
+
 /** @throws UsageError where the log cannot be read from here. */
 function pathOf(job: JobView): string {
   if (job.logPath === null || job.handle === null) throw new UsageError(`${job.key} has not begun: it has no log yet`, 'Wait for it with: ferry logs RUN -f', [], 'no_log');
@@ -65,13 +67,14 @@ function pathOf(job: JobView): string {
   return job.logPath;
 }
 
-async function showLog(context: CliContext, view: RunStatusView, options: LogOptions): Promise<number> {
+export async function showLog(context: Pick<CliContext, 'stdout' | 'stderr' | 'json' | 'color'>, view: RunStatusView, options: LogOptions): Promise<number> {
   const job = pick(view, options);
   if (job === undefined) {
     const known = view.jobs.map(({ stage, attempt }) => `${stage} attempt ${attempt}`);
     throw new UsageError(`${view.run} has no such job`, known.length === 0 ? `No job has begun; see: ferry status ${shellQuote(view.run)}` : `It has: ${known.join(', ')}`, [], 'no_log');
   }
   const path = pathOf(job);
+  context.stderr.write(heading(job));
   const wanted = options.lines ?? (context.json ? MAX_JSON_LINES : undefined);
   const offset = wanted === undefined ? 0 : await offsetOfLast(path, wanted);
   const reader = new LogReader(path, { offset });
@@ -103,7 +106,7 @@ async function followLogs(context: CliContext, { client }: Server, run: string, 
       const path = pathOf(job);
       const offset = options.lines === undefined || current !== undefined ? 0 : await offsetOfLast(path, options.lines);
       current = { job, reader: new LogReader(path, { offset }) };
-      context.stderr.write(`— ${job.stage}, attempt ${job.attempt} —\n`);
+      context.stderr.write(heading(job));
     }
     const until = Date.now() + LOOK_EVERY_MS;
     do {
