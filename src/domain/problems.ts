@@ -108,8 +108,11 @@ function problemsOfIssue(issue: z.core.$ZodIssue, base: readonly PropertyKey[], 
         },
       ];
     }
-    case 'invalid_type':
-      return [{ path: at, found: describeValue(value), expected: `a ${WORDS[issue.expected] ?? issue.expected}` }];
+    case 'invalid_type': {
+      // YAML reads `version: 1` as a number and `version: true` as a truth value.
+      const unquoted = issue.expected === 'string' && (typeof value === 'number' || typeof value === 'boolean');
+      return [{ path: at, found: describeValue(value), expected: `a ${WORDS[issue.expected] ?? issue.expected}`, ...(unquoted ? { suggestion: `quote it: "${value}"` } : {}) }];
+    }
     default:
       return [{ path: at, found: describeValue(value), expected: issue.message }];
   }

@@ -30,7 +30,13 @@ describe('the problems of a document', () => {
   });
 
   it('tell of a choice between forms by the one that fits best', () => {
-    expect(problems({ kind: 'local', source: { path: 3 } })).toEqual([{ path: 'source.path', found: '3', expected: 'a string' }]);
+    expect(problems({ kind: 'local', source: { path: 3 } })).toEqual([{ path: 'source.path', found: '3', expected: 'a string', suggestion: 'quote it: "3"' }]);
+  });
+
+  it('tell to quote what YAML takes for a number or a truth value where a string belongs, and nothing else', () => {
+    const source = (path: unknown): unknown => problems({ kind: 'local', source: { path } });
+    expect(source(true)).toMatchObject([{ suggestion: 'quote it: "true"' }]);
+    expect(source([1])).toEqual([{ path: 'source.path', found: 'a list of 1', expected: 'a string' }]);
   });
 
   it('stop at a hundred, however wrong a document is', () => {
