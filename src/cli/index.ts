@@ -1,6 +1,6 @@
 import type { CommandEntry } from './registry.js';
 import { main } from './main.js';
-import { guardedOutput, leaveClosedTerminals } from './streams.js';
+import { guardedOutput } from './streams.js';
 
 /** Time for a command to write its last line and close its connection after a signal. */
 const SIGNAL_GRACE_MS = 500;
@@ -11,7 +11,6 @@ const EXIT_BY_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** `ferry` as a process: its streams, its signals and its exit code. */
 export async function runProcess(argv: readonly string[]): Promise<void> {
-  leaveClosedTerminals();
   const interrupted = new AbortController();
   let received: keyof typeof EXIT_BY_SIGNAL | undefined;
   let mode: NonNullable<CommandEntry['signals']> = 'end';
@@ -24,9 +23,9 @@ export async function runProcess(argv: readonly string[]): Promise<void> {
   };
 
   const guards = {
-    onGone: (): void => {
-      // `ferry list | head -1` closes the pipe early, which is no error of anybody's.
-      if (mode === 'end') process.exit();
+    onGone: (code: 'EPIPE' | 'EIO'): void => {
+      // `ferry list | head -1` closes the pipe early, which is no error of anybody's; an answer that a disk lost is one.
+      if (mode === 'end') process.exit(code === 'EPIPE' ? undefined : 1);
       // What has processes of its own must end them first; a worker needs no reader at all.
       if (mode === 'own') interrupted.abort(new Error('interrupted: nobody reads the output any more'));
     },
@@ -47,6 +46,8 @@ export async function runProcess(argv: readonly string[]): Promise<void> {
     signal: interrupted.signal,
     heed(signals) {
       mode = signals;
+      // These outlive a terminal; the others end with it.
+      if (signals !== 'end') void import('./terminals.js').then(({ leaveClosedTerminals }) => leaveClosedTerminals());
       if (signals === 'own') return;
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => onSignal(signal));
     },
