@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunState } from '../../src/domain/run-state.js';
 import type { RunSpecInput } from '../../src/domain/spec.js';
@@ -23,7 +24,7 @@ const SPEC: RunSpecInput = {
     preflight: {},
     prepareData: { job: shellJob(makes('dataset'), FAST) },
     train: {
-      attempts: [shellJob('echo no luck; exit 1', { ...FAST, backend: 'ascend', simulated: true }), shellJob(`sleep 0.5; ${makes('checkpoint')}`, { ...FAST, backend: 'nvidia', simulated: true })],
+      attempts: [shellJob('echo no luck; exit 1', { ...FAST, backend: 'ascend', simulated: true }), shellJob(`sleep 2; ${makes('checkpoint')}`, { ...FAST, backend: 'nvidia', simulated: true })],
     },
     convert: { job: shellJob('[ "$FERRY_ATTEMPT" -gt 1 ] || exit 78; ' + makes('model'), FAST) },
     approve: {},
@@ -35,9 +36,13 @@ const SPEC: RunSpecInput = {
 async function carry(id: string, continueAsNewAfterMs?: number): Promise<RunState> {
   const run = await stack.startRun(id, SPEC, continueAsNewAfterMs === undefined ? {} : { rehearsal: { continueAsNewAfterMs } });
   const latest = stack.client.workflow.getHandle(id);
+  // Long enough at each gate, and in the training above, for the continue-as-new of a wait that is under way.
+  const linger = async (): Promise<void> => await delay(continueAsNewAfterMs === undefined ? 0 : continueAsNewAfterMs * 5);
   await until(latest, (s) => s.gates['repair.convert'] !== undefined, 120_000);
+  await linger();
   await latest.executeUpdate('decide', { args: [{ gate: 'repair.convert', verdict: 'retry', approver: 'alice', reason: 'again' }] });
   await until(latest, (s) => s.gates['approve'] !== undefined, 120_000);
+  await linger();
   await latest.executeUpdate('decide', { args: [{ gate: 'approve', verdict: 'approve', approver: 'demo-manager', reason: 'good' }] });
   const { state } = (await latest.result()) as { state: RunState };
   expect(state.runUid).toBe(run.runUid);
