@@ -75,13 +75,7 @@ export class RunContext {
   async wait<T>(id: string, body: () => Promise<T>): Promise<T> {
     this.show();
     let settled = false;
-    let rehearsed = false;
     const after = this.rehearsalDelay(id);
-    if (after !== undefined) {
-      const rehearse = after === 0 ? Promise.resolve() : sleep(after);
-      // A run that is cancelled meanwhile ends this timer too; the wait itself reports that.
-      rehearse.then(() => (rehearsed = true)).catch(() => undefined);
-    }
     // By hand, without a scope or a race: the sandbox writes down a stack for each promise that is made, and those were
     // most of what a wait costs.
     const result = await new Promise<T | typeof CONTINUE>((resolve, reject) => {
@@ -96,7 +90,9 @@ export class RunContext {
         },
       );
       // Holds once the work has settled as well, so that no condition is left to be evaluated for the rest of the run.
-      condition(() => settled || rehearsed || this.historyIsLong()).then(() => (settled ? undefined : resolve(CONTINUE)), reject);
+      const due = (): boolean => settled || after === 0 || this.historyIsLong();
+      const reached = after === undefined || after === 0 ? condition(due) : condition(due, after);
+      reached.then(() => (settled ? undefined : resolve(CONTINUE)), reject);
     });
     if (result !== CONTINUE) return result;
     return await this.continueAsNew(id);
