@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunInput } from '../../src/domain/run-input.js';
 import type { RunState } from '../../src/domain/run-state.js';
 import type { RunSpecInput } from '../../src/domain/spec.js';
 import { makes, shellJob, startStack, startsByKey, until, type Stack, type WorkerProcess } from '../support/stack.js';
@@ -24,7 +26,7 @@ const SPEC: RunSpecInput = {
     preflight: {},
     prepareData: { job: shellJob(makes('dataset'), FAST) },
     train: {
-      attempts: [shellJob('echo no luck; exit 1', { ...FAST, backend: 'ascend', simulated: true }), shellJob(`sleep 2; ${makes('checkpoint')}`, { ...FAST, backend: 'nvidia', simulated: true })],
+      attempts: [shellJob('echo no luck; exit 1', { ...FAST, backend: 'ascend', simulated: true }), shellJob(`sleep 0.5; ${makes('checkpoint')}`, { ...FAST, backend: 'nvidia', simulated: true })],
     },
     convert: { job: shellJob('[ "$FERRY_ATTEMPT" -gt 1 ] || exit 78; ' + makes('model'), FAST) },
     approve: {},
@@ -32,17 +34,26 @@ const SPEC: RunSpecInput = {
   },
 };
 
+/** Waits until the run was forced to continue as new at a wait: a server fires a short timer when it pleases. */
+async function continuedAt(id: string, wait: string): Promise<void> {
+  for (const end = Date.now() + 60_000; Date.now() < end; await delay(200)) {
+    const { events } = await stack.client.workflow.getHandle(id).fetchHistory();
+    const payload = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+    const input = payload == null ? undefined : defaultPayloadConverter.fromPayload<RunInput>(payload);
+    if (input?.rehearsal?.lastWait === wait) return;
+  }
+  throw new Error(`${id} did not continue as new at ${wait}`);
+}
+
 /** Takes a run through a repair gate and an approval gate, and returns its end. */
 async function carry(id: string, continueAsNewAfterMs?: number): Promise<RunState> {
   const run = await stack.startRun(id, SPEC, continueAsNewAfterMs === undefined ? {} : { rehearsal: { continueAsNewAfterMs } });
   const latest = stack.client.workflow.getHandle(id);
-  // Long enough at each gate, and in the training above, for the continue-as-new of a wait that is under way.
-  const linger = async (): Promise<void> => await delay(continueAsNewAfterMs === undefined ? 0 : continueAsNewAfterMs * 5);
   await until(latest, (s) => s.gates['repair.convert'] !== undefined, 120_000);
-  await linger();
+  if (continueAsNewAfterMs !== undefined) await continuedAt(id, 'gate:repair.convert:1');
   await latest.executeUpdate('decide', { args: [{ gate: 'repair.convert', verdict: 'retry', approver: 'alice', reason: 'again' }] });
   await until(latest, (s) => s.gates['approve'] !== undefined, 120_000);
-  await linger();
+  if (continueAsNewAfterMs !== undefined) await continuedAt(id, 'gate:approve:1');
   await latest.executeUpdate('decide', { args: [{ gate: 'approve', verdict: 'approve', approver: 'demo-manager', reason: 'good' }] });
   const { state } = (await latest.result()) as { state: RunState };
   expect(state.runUid).toBe(run.runUid);
