@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunState } from '../../src/domain/run-state.js';
 import type { RunSpecInput } from '../../src/domain/spec.js';
 import type { SweepResult } from '../../src/domain/sweep.js';
-import { makes, shellJob, startStack, until, type Stack, type WorkerProcess } from '../support/stack.js';
+import { alive, makes, shellJob, startStack, until, type Stack, type WorkerProcess } from '../support/stack.js';
 
 let stack: Stack;
 let worker: WorkerProcess;
@@ -31,15 +31,6 @@ async function signalRaw(id: string, encoding: string, data: string): Promise<vo
     input: { payloads: [{ metadata: { encoding: bytes(encoding) }, data: bytes(data) }] },
   });
 }
-
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 describe('a signal whose payload can not be decoded', () => {
   it('is refused when it is none, taken as a reason when it is a text without quotes, and never stops the run', async () => {

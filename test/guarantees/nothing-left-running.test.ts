@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunState } from '../../src/domain/run-state.js';
 import type { RunSpecInput } from '../../src/domain/spec.js';
 import type { SweepResult } from '../../src/domain/sweep.js';
-import { shellJob, startStack, startsByKey, until, type Stack, type WorkerProcess } from '../support/stack.js';
+import { alive, shellJob, startStack, startsByKey, until, type Stack, type WorkerProcess } from '../support/stack.js';
 
 let stack: Stack;
 let worker: WorkerProcess;
@@ -20,15 +20,6 @@ afterAll(async () => {
 });
 
 const training = (script: string, extra: Record<string, unknown> = {}): RunSpecInput => ({ schema: 'modelferry.run/1', model: 'tiny', version: '1', stages: { train: { attempts: [shellJob(script, extra)] } } });
-
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /** Every process that carries a job's key in its environment, whoever its parent is. */
 async function processesOf(key: string): Promise<number[]> {

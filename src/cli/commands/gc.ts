@@ -29,10 +29,15 @@ Examples:
 export async function run(context: CliContext, _args: string[], options: unknown): Promise<number> {
   const { dryRun } = parseOptions(Options, options, 'gc');
   return await withServer(context, async ({ client }) => {
-    const ended = (await sweep({ client, dryRun, listOnly: false })).ended.map(listingRow);
+    const swept = await sweep({ client, dryRun, listOnly: false });
+    const ended = swept.ended.map(listingRow);
+    const failed = swept.failed ?? [];
+    for (const { job, reason } of failed) context.stderr.write(`not ended: ${job.key}: ${reason}\n`);
+    if ((swept.damaged ?? 0) > 0) context.stderr.write(`${swept.damaged} job directories can not be read; the worker's log names them\n`);
     if (context.json) printJson(context, ended);
+    else if (ended.length === 0 && failed.length > 0) printLines(context, ['No job was ended.']);
     else if (ended.length === 0) printLines(context, ['Every live job belongs to a live run.']);
     else printLines(context, [dryRun ? 'Would end:' : 'Ended:', ...jobRows(ended).map((line) => truncate(line, pageWidth(context)))]);
-    return EXIT.done;
+    return failed.length > 0 ? EXIT.negative : EXIT.done;
   });
 }
