@@ -79,6 +79,7 @@ export const STOPS = {
   rejected: { meaning: 'the release was rejected', retryable: false },
   expired: { meaning: 'nobody decided before the deadline', retryable: false },
   stopped: { meaning: 'a person stopped the run', retryable: false },
+  budget_spent: { meaning: 'no automatic choice is left', retryable: false },
 } as const satisfies Record<string, StopRule>;
 
 export type StopCode = keyof typeof STOPS;

@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pidExists } from '../../src/client/home.js';
 import type { DecisionAnswer } from '../../src/domain/gate.js';
 import type { RunStatusView, StageView } from '../../src/domain/status.js';
 import { ROOT } from '../support/sources.js';
@@ -56,14 +57,6 @@ const stage = (view: RunStatusView, name: string): StageView => {
   return found;
 };
 const states = (view: RunStatusView): Record<string, string> => Object.fromEntries(view.stages.map((s) => [s.name, s.state]));
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 describe('examples/hello by the command line alone', () => {
   let first: Started;
@@ -183,7 +176,7 @@ describe('examples/hello by the command line alone', () => {
     expect(code).toBe(130);
     expect(stderr).toMatch(/saved and left: .*train\.r1\.a1/);
     // An ended process keeps its number until its parent, by then the system's first process, has taken note.
-    for (const pid of [pids.server ?? 0, ...pids.workers, before.jobs.at(-1)?.pid ?? 0]) await expect.poll(() => isAlive(pid), { timeout: 5000, message: `${pid} of ${JSON.stringify(pids)} is alive` }).toBe(false);
+    for (const pid of [pids.server ?? 0, ...pids.workers, before.jobs.at(-1)?.pid ?? 0]) await expect.poll(() => pidExists(pid), { timeout: 5000, message: `${pid} of ${JSON.stringify(pids)} is alive` }).toBe(false);
     expect(await ferry.call<Refused>('status', 'slow')).toMatchObject({ code: 4, json: { error: { code: 'unreachable', hint: expect.stringContaining('ferry dev') } } });
 
     dev = await ferry.dev();

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pidExists } from '../../src/client/home.js';
 import type { RunState } from '../../src/domain/run-state.js';
 import type { RunSpecInput } from '../../src/domain/spec.js';
 import type { SweepResult } from '../../src/domain/sweep.js';
-import { alive, makes, shellJob, startStack, until, type Stack, type WorkerProcess } from '../support/stack.js';
+import { makes, shellJob, startStack, until, type Stack, type WorkerProcess } from '../support/stack.js';
 
 let stack: Stack;
 let worker: WorkerProcess;
@@ -56,9 +57,9 @@ describe('a message while a cancelled run stops its job', () => {
     await delay(800);
     await run.signal('approve', 'too late');
     expect(await run.executeUpdate('decide', { args: [{ verdict: 'approve', approver: 'demo-manager', reason: '' }] })).toMatchObject({ accepted: false, code: 'closed' });
-    expect(alive(pid)).toBe(true);
+    expect(pidExists(pid)).toBe(true);
     await expect(run.result()).rejects.toThrow(WorkflowFailedError);
-    expect(alive(pid)).toBe(false);
+    expect(pidExists(pid)).toBe(false);
     expect(await run.query<RunState, []>('state')).toMatchObject({ status: 'cancelled', jobs: [{ state: 'cancelled' }], decisionCount: 2 });
   });
 });
@@ -70,7 +71,7 @@ describe('a run that was not started by ferry', () => {
     const sweep = await stack.client.workflow.execute<(request: unknown) => Promise<SweepResult>>('sweepJobs', { workflowId: 'sweep-by-hand', taskQueue: 'ferry', args: [{ dryRun: false, listOnly: false }] });
     expect(sweep.jobs.map((job) => job.run)).toContain('by-hand');
     expect(sweep.ended).toEqual([]);
-    expect(alive(state.jobs[0]?.handle?.pid ?? 0)).toBe(true);
+    expect(pidExists(state.jobs[0]?.handle?.pid ?? 0)).toBe(true);
     await handle.cancel();
     await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
   });

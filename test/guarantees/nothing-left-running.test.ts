@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pidExists } from '../../src/client/home.js';
 import type { RunState } from '../../src/domain/run-state.js';
 import type { RunSpecInput } from '../../src/domain/spec.js';
 import type { SweepResult } from '../../src/domain/sweep.js';
-import { alive, shellJob, startStack, startsByKey, until, type Stack, type WorkerProcess } from '../support/stack.js';
+import { shellJob, startStack, startsByKey, until, type Stack, type WorkerProcess } from '../support/stack.js';
 
 let stack: Stack;
 let worker: WorkerProcess;
@@ -49,8 +50,8 @@ describe('cancel', () => {
     await expect(run.result()).rejects.toThrow(WorkflowFailedError);
     expect(Date.now() - from).toBeGreaterThan(1900);
     expect((await run.describe()).status.name).toBe('CANCELLED');
-    expect(alive(handle?.pid ?? 0)).toBe(false);
-    expect(alive(child)).toBe(false);
+    expect(pidExists(handle?.pid ?? 0)).toBe(false);
+    expect(pidExists(child)).toBe(false);
     expect(await processesOf(handle?.key ?? '')).toEqual([]);
     expect(await readFile(`${stack.records}.term`, 'utf8')).toBe('term\n');
     const state = await run.query<RunState, []>('state');
@@ -92,20 +93,20 @@ describe('terminate', () => {
     const [doomedPid, keptPid] = [doomedState.jobs[0]?.handle?.pid ?? 0, keptState.jobs[0]?.handle?.pid ?? 0];
     await doomed.terminate('test');
     await delay(500);
-    expect(alive(doomedPid)).toBe(true);
+    expect(pidExists(doomedPid)).toBe(true);
 
     const sweep = async (dryRun: boolean): Promise<SweepResult> => await stack.client.workflow.execute('sweepJobs', { workflowId: `gc-${dryRun}`, taskQueue: 'ferry', args: [{ dryRun, listOnly: false }] });
     const dry = await sweep(true);
     expect(dry.ended.map((job) => job.run)).toEqual(['terminated']);
-    expect(alive(doomedPid)).toBe(true);
+    expect(pidExists(doomedPid)).toBe(true);
 
     const schedules = [];
     for await (const schedule of stack.client.schedule.list()) schedules.push(schedule.scheduleId);
     expect(schedules).toHaveLength(1);
     await stack.client.schedule.getHandle(schedules[0] ?? '').trigger();
-    for (let i = 0; i < 100 && alive(doomedPid); i++) await delay(200);
-    expect(alive(doomedPid)).toBe(false);
-    expect(alive(keptPid)).toBe(true);
+    for (let i = 0; i < 100 && pidExists(doomedPid); i++) await delay(200);
+    expect(pidExists(doomedPid)).toBe(false);
+    expect(pidExists(keptPid)).toBe(true);
     await kept.cancel();
     await expect(kept.result()).rejects.toThrow(WorkflowFailedError);
   });

@@ -143,13 +143,3 @@ export async function startsByKey(records: string): Promise<Record<string, numbe
   for (const line of lines) counts[line] = (counts[line] ?? 0) + 1;
   return counts;
 }
-
-/** Whether a process of this number exists now. */
-export const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};

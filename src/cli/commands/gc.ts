@@ -5,8 +5,9 @@ import type { CliContext } from '../context.js';
 import { EXIT } from '../errors.js';
 import { parseOptions } from '../options.js';
 import { pageWidth, printJson, printLines } from '../output.js';
-import { jobRows, listingRow } from '../render/jobs.js';
+import { listingRow } from '../render/jobs.js';
 import { truncate } from '../render/layout.js';
+import { renderSweep, renderSweepTrouble } from '../render/sweep.js';
 import { withServer } from '../server.js';
 
 const Options = z.object({ dryRun: z.boolean().default(false) });
@@ -19,6 +20,7 @@ export function configure(command: Command): void {
       'after',
       `
 Workers do the same by themselves every few minutes. Jobs get SIGTERM and their grace to save.
+The exit code is 1 when a job could not be ended; the next sweep tries again.
 
 Examples:
   $ ferry gc --dry-run
@@ -30,14 +32,9 @@ export async function run(context: CliContext, _args: string[], options: unknown
   const { dryRun } = parseOptions(Options, options, 'gc');
   return await withServer(context, async ({ client }) => {
     const swept = await sweep({ client, dryRun, listOnly: false });
-    const ended = swept.ended.map(listingRow);
-    const failed = swept.failed ?? [];
-    for (const { job, reason } of failed) context.stderr.write(`not ended: ${job.key}: ${reason}\n`);
-    if ((swept.damaged ?? 0) > 0) context.stderr.write(`${swept.damaged} job directories can not be read; the worker's log names them\n`);
-    if (context.json) printJson(context, ended);
-    else if (ended.length === 0 && failed.length > 0) printLines(context, ['No job was ended.']);
-    else if (ended.length === 0) printLines(context, ['Every live job belongs to a live run.']);
-    else printLines(context, [dryRun ? 'Would end:' : 'Ended:', ...jobRows(ended).map((line) => truncate(line, pageWidth(context)))]);
-    return failed.length > 0 ? EXIT.negative : EXIT.done;
+    for (const line of renderSweepTrouble(swept)) context.stderr.write(`${line}\n`);
+    if (context.json) printJson(context, swept.ended.map(listingRow));
+    else printLines(context, renderSweep(swept, dryRun).map((line) => truncate(line, pageWidth(context))));
+    return (swept.failed ?? []).length > 0 ? EXIT.negative : EXIT.done;
   });
 }
