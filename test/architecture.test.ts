@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT, codeOf, importsOf, resolveImport, sourceFiles, type Import, type SourceFile } from './support/sources.js';
 
-type Room = 'domain' | 'engines' | 'workflows' | 'activities' | 'workers' | 'client' | 'cli' | 'testing' | 'temporal-failure' | 'temporal-payloads';
+type Room = 'domain' | 'engines' | 'jobs' | 'workflows' | 'activities' | 'workers' | 'client' | 'cli' | 'testing' | 'temporal-failure' | 'temporal-payloads';
 
 interface RoomRule {
   /** Rooms, or single files, of which values may be imported; a room may always import from itself. */
@@ -22,10 +22,11 @@ const TEMPORAL_BUT = (allowed: string): RegExp => new RegExp(`^@temporalio/(?!(?
 const RULES: Record<Room, RoomRule> = {
   domain: { from: [], packages: /^(?:zod|canonicalize|@noble\/.+)$/ },
   engines: { from: ['domain'], not: /^@temporalio\// },
+  jobs: { from: ['domain', 'engines'], not: /^@temporalio\// },
   workflows: { from: ['domain', 'temporal-failure'], typesFrom: ['activities'], packages: /^@temporalio\/(?:workflow|common)$/ },
   activities: { from: ['domain', 'engines', 'temporal-failure', 'temporal-payloads'], not: TEMPORAL_BUT('activity|client|common|proto') },
   client: { from: ['domain'], not: TEMPORAL_BUT('client|common|envconfig') },
-  cli: { from: ['client', 'engines', 'domain'], typesFrom: ['workers'], not: TEMPORAL_BUT('client|common|envconfig') },
+  cli: { from: ['client', 'engines', 'domain', 'jobs'], typesFrom: ['workers'], not: TEMPORAL_BUT('client|common|envconfig') },
   workers: { from: ['domain', 'engines', 'workflows', 'activities', 'client', 'temporal-failure'] },
   testing: { from: ['domain', 'engines', 'workflows', 'activities', 'client', 'workers', 'temporal-failure'] },
   'temporal-failure': { from: ['domain'], packages: /^@temporalio\/common$/ },
@@ -105,6 +106,8 @@ describe('the rooms', () => {
     ['src/engines/jobs/x.ts', 'const { env } = process;', 'process.env is read only in workers/config and cli'],
     ['src/activities/jobs/x.ts', "import { a } from '@temporalio/worker';", 'activities may not import @temporalio/worker'],
     ['src/activities/jobs/x.ts', "import { a } from '../../client/connect.js';", 'activities may not import from client'],
+    ['src/jobs/x.ts', "import { a } from '../activities/guards.js';", 'jobs may not import from activities'],
+    ['src/jobs/x.ts', "import { a } from '@temporalio/client';", 'jobs may not import @temporalio/client'],
     ['src/client/x.ts', "import { a } from '../workflows/gate.js';", 'client may not import from workflows'],
     ['src/client/x.ts', "process.stdout.write('x');", 'only the CLI prints: stdout belongs to the answer of a command'],
     ['src/client/x.ts', 'const a = process.env.HOME;', 'process.env is read only in workers/config and cli'],

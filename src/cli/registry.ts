@@ -44,5 +44,6 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'artifact show', summary: 'show an artifact and whether it is whole', takes: ['site'], load: () => import('./commands/artifact-show.js') },
   { name: 'artifact pull', summary: 'copy an artifact out of the store', takes: ['site'], load: () => import('./commands/artifact-pull.js') },
   { name: 'schema', summary: 'print the JSON Schema of a run spec or a site file', takes: [], load: () => import('./commands/schema.js') },
+  { name: 'job', summary: 'run a program of modelferry inside a job (for specs, not for people)', takes: [], signals: 'tell', load: () => import('./commands/job.js') },
   { name: 'doctor', summary: 'check this machine, the site file, the server and its workers', takes: ['server', 'site'], load: () => import('./commands/doctor.js') },
 ];

@@ -1,0 +1,11 @@
+import type { JobProgram } from './job-context.js';
+
+export interface JobEntry {
+  readonly name: string;
+  /** For the list of programs. */
+  readonly summary: string;
+  readonly load: () => Promise<{ run: JobProgram }>;
+}
+
+/** modelferry's own programs under the job contract, run by `ferry job NAME`. Nothing here loads one. */
+export const JOBS: readonly JobEntry[] = [];
