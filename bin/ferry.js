@@ -9,7 +9,7 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   process.stdout.write(`${version}\n`);
 } else {
-  const entry = new URL('../dist/cli/index.js', import.meta.url);
+  const entry = new URL('../dist/bundle/ferry.js', import.meta.url);
   if (existsSync(entry)) {
     // Since Node 22.8: compiled code is kept from call to call.
     module.enableCompileCache?.();

@@ -34,7 +34,8 @@ export async function main(argv: readonly string[], world: World): Promise<numbe
       return first === undefined ? EXIT.usage : EXIT.done;
     }
     if (first === '--version' || first === '-V') {
-      world.stdout.write(`${await version()}\n`);
+      const { packageVersion } = await import('../engines/package-files.js');
+      world.stdout.write(`${packageVersion()}\n`);
       return EXIT.done;
     }
     const found = findCommand(first === 'help' ? [...rest.slice(1), '--help'] : rest);
@@ -78,12 +79,6 @@ function splitCommon(argv: readonly string[]): { common: string[]; rest: string[
     if (takesValue && !word.includes('=')) i += 1;
   }
   return { common: argv.slice(0, i), rest: argv.slice(i) };
-}
-
-async function version(): Promise<string> {
-  const { readFile } = await import('node:fs/promises');
-  const { version: text } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
-  return text;
 }
 
 async function runCommand(entry: CommandEntry, args: string[], world: World): Promise<number> {

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker, type NativeConnectionOptions, type WorkerOptions } from '@temporalio/worker';
 import type pino from 'pino';
@@ -15,6 +14,7 @@ import { createRunActivities } from '../activities/runs/index.js';
 import { createSiteActivities } from '../activities/site/index.js';
 import { WORKFLOW_QUEUE, sweepScheduleId, sweepWorkflowId } from '../domain/ids.js';
 import type { Site } from '../domain/site.js';
+import { packageFile } from '../engines/package-files.js';
 import { hostIdentity } from '../engines/jobs/process-identity.js';
 import { SWEEP_JOBS } from '../domain/names.js';
 import { temporalLogger } from './logger.js';
@@ -41,9 +41,9 @@ export interface RunningWorker {
   stop: () => void;
 }
 
-const BUNDLE = fileURLToPath(new URL('../../dist/workflow-bundle.js', import.meta.url));
+const BUNDLE = packageFile('dist/workflow-bundle.js');
 /** Also in the bundle: workflows decode what anybody may have sent them. */
-const PAYLOADS = fileURLToPath(new URL('../../dist/temporal-payloads.js', import.meta.url));
+const PAYLOADS = packageFile('dist/temporal-payloads.js');
 
 /** Watches are idle most of the time; with fewer slots they would keep submits and cancels waiting. */
 const MAX_JOB_ACTIVITIES = 2000;

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { ClientError, EXIT_UNREACHABLE, EXIT_USAGE } from '../../client/errors.js';
 import type { Env } from '../../client/home.js';
+import { packageFile } from '../../engines/package-files.js';
 import { lastLines, startBackground, type BackgroundProcess } from '../../engines/temporal-server/background-process.js';
 
 /** A worker is ready within seconds; on a starved machine it may take far longer to load its native part. */
@@ -11,7 +11,7 @@ const READY_TIMEOUT_MS = 120_000;
 const ReadyLine = z.object({ ready: z.literal(true), pid: z.number().int(), taskQueues: z.array(z.string()) });
 
 /** How `ferry worker` is started: this Node and the package's own entry, so that both are of one version. */
-export const FERRY_COMMAND: readonly string[] = [process.execPath, fileURLToPath(new URL('../../../bin/ferry.js', import.meta.url))];
+export const FERRY_COMMAND: readonly string[] = [process.execPath, packageFile('bin/ferry.js')];
 
 export interface WorkerInput {
   home: string;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { packageFile } from '../package-files.js';
 import { hashFile } from './hash-file.js';
 import type { HashedFile } from './hash-file.js';
 import type { HashAnswer } from './hash-worker.js';
@@ -14,7 +14,8 @@ const WORTH_THREADS_BYTES = 256 * 1024 * 1024;
 /** More threads than this wait for the disk. */
 const MAX_THREADS = 8;
 
-const WORKER = new URL('./hash-worker.js', import.meta.url);
+/** From the package's root, so that it is the compiled program wherever this code runs. */
+const WORKER = packageFile('dist/engines/artifacts/hash-worker.js');
 
 /** Half of the cores, since a training beside us needs the others. */
 function threadsFor(files: readonly { bytes: number }[]): number {
@@ -25,8 +26,8 @@ function threadsFor(files: readonly { bytes: number }[]): number {
 
 /** Gives `work` a function that hashes files, in threads where the files are large and several; their threads end with it. */
 export async function withHasher<T>(files: readonly { bytes: number }[], work: (hash: Hasher) => Promise<T>, threads = threadsFor(files)): Promise<T> {
-  // Uncompiled there is no program for a thread to run; the digests are the same.
-  if (threads < 2 || !existsSync(fileURLToPath(WORKER))) return work(hashFile);
+  // In a checkout that is not built there is no program for a thread to run; the digests are the same.
+  if (threads < 2 || !existsSync(WORKER)) return work(hashFile);
   const pool = new HashPool(threads);
   try {
     return await work((path, options) => pool.hash(path, options));

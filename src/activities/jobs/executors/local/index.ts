@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { jobKey } from '../../../../domain/ids.js';
 import type { JobHandle, JobIdentity, JobListing, JobObservation, JobRequest } from '../../../../domain/job.js';
 import { LocalStore } from '../../../../engines/artifacts/local-store.js';
@@ -17,6 +16,7 @@ import { hostIdentity } from '../../../../engines/jobs/process-identity.js';
 import { stopJob } from '../../../../engines/jobs/stop-job.js';
 import { tailFile } from '../../../../engines/jobs/tail.js';
 import type { LogTail } from '../../../../engines/jobs/tail.js';
+import { packageFile } from '../../../../engines/package-files.js';
 import { ExecutorError } from '../executor.js';
 import type { Executor, ExecutorDeps, JobStop, RenderedJob } from '../executor.js';
 import { requestDigest } from '../request-digest.js';
@@ -27,7 +27,7 @@ const CLAIM_WITHIN_MS = 10_000;
 const CLAIM_POLL_MS = 10;
 
 // From the package's root, so that it is the compiled program even where this file runs uncompiled.
-const DEFAULT_WRAPPER = fileURLToPath(new URL('../../../../../dist/engines/jobs/wrapper.js', import.meta.url));
+const DEFAULT_WRAPPER = packageFile('dist/engines/jobs/wrapper.js');
 
 /** Runs jobs as processes of this host that outlive the worker. */
 export function createLocalExecutor(deps: ExecutorDeps): Executor {
