@@ -129,13 +129,14 @@ function stagesFrom({ state, current, spec: raw, round, jobs }: { state: State; 
 
 function jobFrom(beat: WatchHeartbeat, backend: string | undefined): JobView {
   const { handle } = beat;
-  const { stage, round, attempt } = parseJobKey(handle.key) ?? { stage: '', round: 1, attempt: 1 };
+  const { stage, round, attempt, server = null } = parseJobKey(handle.key) ?? { stage: '', round: 1, attempt: 1, server: undefined };
   const simulated = backend?.endsWith(' (simulated)') === true;
   return {
     key: handle.key,
     stage,
     round,
     attempt,
+    server,
     backend: backend?.replace(/ \(simulated\)$/, '') ?? '',
     simulated,
     executor: handle.executor,

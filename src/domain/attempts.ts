@@ -79,6 +79,7 @@ const KIND_OF_PROBLEM = {
   storage_full: 'storage_full',
   storage_error: 'storage_transient',
   fenced: 'node_failure',
+  server_failed: 'unknown',
 } as const satisfies Record<string, FailureKind>;
 
 function describe(outcome: JobOutcome): FailureView {

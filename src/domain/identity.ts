@@ -2,20 +2,22 @@ import type { ArtifactRef } from './artifact.js';
 import { digestOf } from './canonical.js';
 import { paramsOf } from './overrides.js';
 import type { StageIdentity } from './run-state.js';
-import { ladderOf, type RunSpec } from './spec.js';
+import { ladderOf, serversOf, type JobPlan, type RunSpec, type ServerPlan } from './spec.js';
 import type { JobStageName } from './stage.js';
 
 /** What a stage's result depends on. Budgets and waiting times are left out: they change when, not what. */
 export function identityOf(spec: RunSpec, overrides: Record<string, unknown>, stage: JobStageName, inputs: Record<string, ArtifactRef>, code: ArtifactRef | undefined): StageIdentity {
-  const jobs = ladderOf(spec, stage).map((plan) => ({
+  const what = (plan: JobPlan | ServerPlan): unknown => ({
     command: plan.command,
     backend: plan.backend,
     simulated: plan.simulated,
     env: plan.env,
     params: paramsOf(spec, overrides, stage, plan),
-  }));
+  });
+  const jobs = ladderOf(spec, stage).map(what);
+  const servers = Object.entries(serversOf(spec, stage)).map(([name, plan]) => [name, what(plan)] as const);
   return {
-    spec: digestOf(jobs),
+    spec: digestOf(servers.length === 0 ? jobs : { jobs, servers: Object.fromEntries(servers) }),
     inputs: Object.fromEntries(Object.entries(inputs).map(([name, ref]) => [name, ref.digest])),
     code: code?.digest ?? 'none',
   };

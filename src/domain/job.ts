@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { ArtifactKind, ArtifactRef } from './artifact.js';
 import { Digest } from './canonical.js';
+import { SERVER_NAMES } from './stage.js';
+import { VerdictValue } from './reports/verdict.js';
 
 /** How jobs are started. A new kind needs a folder under `activities/jobs/executors/` and a row in its registry. */
 export const ExecutorKind = z.enum(['local']);
@@ -23,6 +25,8 @@ export const JobIdentity = z.strictObject({
   stage: z.string(),
   round: z.number().int().positive(),
   attempt: z.number().int().positive(),
+  /** Which server of the attempt it is, such as `reference`; absent for the stage's own job. */
+  server: z.enum(SERVER_NAMES).optional(),
 });
 export type JobIdentity = z.infer<typeof JobIdentity>;
 
@@ -42,6 +46,10 @@ export const JobRequest = z.strictObject({
   code: ArtifactRef.optional(),
   outputs: z.record(z.string(), z.strictObject({ kind: ArtifactKind, optional: z.boolean().optional() })),
   graceMs: z.number().int().nonnegative(),
+  /** A server: it gets a port in FERRY_PORT. */
+  serves: z.boolean().optional(),
+  /** The servers that run beside this job: where they are, and on what. */
+  servers: z.record(z.string(), z.strictObject({ url: z.string().max(512), backend: z.string().max(60) })).optional(),
   /** Checkpoint formats that this attempt can load; absent: any. */
   loadsFormats: z.array(z.string()).optional(),
   keepCheckpoints: z.number().int().positive(),
@@ -73,6 +81,8 @@ export const JobProgress = z.strictObject({
   metrics: z.record(z.string().max(64), z.number()).optional(),
   phase: z.string().max(40).optional(),
   readyUrl: z.string().max(512).optional(),
+  /** What it found about what it was given: a comparison, an audit, a quality bar. */
+  verdict: z.strictObject({ value: VerdictValue, reasons: z.array(z.string().max(300)).max(5) }).optional(),
   /** Steps a second, over the newest window of at most a minute. */
   stepsPerSecond: z.number().optional(),
   at: z.string(),
@@ -92,8 +102,11 @@ export const CheckpointRecord = z.strictObject({
 });
 export type CheckpointRecord = z.infer<typeof CheckpointRecord>;
 
-/** Why a job was told to stop; `suspended` is `ferry dev` going to sleep and costs no budget. */
-export const StopReason = z.enum(['cancelled', 'suspended', 'orphaned', 'fenced', 'replaced']);
+/**
+ * Why a job was told to stop; `suspended` is `ferry dev` going to sleep and costs no budget, `finished` the end of a
+ * server whose stage has what it needed.
+ */
+export const StopReason = z.enum(['cancelled', 'suspended', 'orphaned', 'fenced', 'replaced', 'finished']);
 export type StopReason = z.infer<typeof StopReason>;
 
 /** How a job ended, as its wrapper wrote it down. */
@@ -104,7 +117,7 @@ export const JobExit = z.strictObject({
   endedAt: z.string(),
   stopReason: StopReason.optional(),
   /** What went wrong outside the program: an output that does not exist, a full disk, a command that could not be started. */
-  problem: z.strictObject({ kind: z.enum(['missing_output', 'spawn_failed', 'storage_full', 'storage_error', 'fenced']), message: z.string().max(2000) }).optional(),
+  problem: z.strictObject({ kind: z.enum(['missing_output', 'spawn_failed', 'storage_full', 'storage_error', 'fenced', 'server_failed']), message: z.string().max(2000) }).optional(),
   outputs: z.record(z.string(), ArtifactRef),
 });
 export type JobExit = z.infer<typeof JobExit>;
@@ -161,6 +174,7 @@ export const JobListing = z.strictObject({
   stage: z.string(),
   round: z.number(),
   attempt: z.number(),
+  server: JobIdentity.shape.server,
   executor: z.string(),
   backend: Backend,
   simulated: z.boolean(),

@@ -1,4 +1,4 @@
-import { ladderOf, type JobPlan, type RunSpec } from './spec.js';
+import { processesOf, type JobPlan, type RunSpec, type ServerPlan } from './spec.js';
 import { JOB_STAGES, type JobStageName } from './stage.js';
 
 /** Bound of everything that people may set in one run, as JSON in UTF-8: it travels in the run's state. */
@@ -19,16 +19,16 @@ export function resolveParameter(spec: RunSpec, stage: string, name: string): st
 
 const isJobStage = (stage: string): stage is JobStageName => (JOB_STAGES as readonly string[]).includes(stage);
 
-const declares = (spec: RunSpec, stage: string, name: string): boolean => isJobStage(stage) && ladderOf(spec, stage).some((plan) => Object.hasOwn(plan.params, name));
+const declares = (spec: RunSpec, stage: string, name: string): boolean => isJobStage(stage) && processesOf(spec, stage).some(({ plan }) => Object.hasOwn(plan.params, name));
 
 /** Every declared parameter by its full name: what `--set` may name. */
 export function declaredParameters(spec: RunSpec): string[] {
-  const own = JOB_STAGES.flatMap((stage) => ladderOf(spec, stage).flatMap((plan) => Object.keys(plan.params).map((name) => `stages.${stage}.params.${name}`)));
+  const own = JOB_STAGES.flatMap((stage) => processesOf(spec, stage).flatMap(({ plan }) => Object.keys(plan.params).map((name) => `stages.${stage}.params.${name}`)));
   return [...new Set([...Object.keys(spec.params).map((name) => `params.${name}`), ...own])];
 }
 
-/** A job's parameters: the run's, then the job's own, each as overridden. */
-export function paramsOf(spec: RunSpec, overrides: Record<string, unknown>, stage: string, plan: JobPlan): Record<string, unknown> {
+/** A job's or server's parameters: the run's, then its own, each as overridden. */
+export function paramsOf(spec: RunSpec, overrides: Record<string, unknown>, stage: string, plan: Pick<JobPlan | ServerPlan, 'params'>): Record<string, unknown> {
   const pick = (scope: string, declared: Record<string, unknown>): Record<string, unknown> =>
     Object.fromEntries(Object.entries(declared).map(([name, value]) => [name, Object.hasOwn(overrides, `${scope}.${name}`) ? overrides[`${scope}.${name}`] : value]));
   return { ...pick('params', spec.params), ...pick(`stages.${stage}.params`, plan.params) };
@@ -36,7 +36,7 @@ export function paramsOf(spec: RunSpec, overrides: Record<string, unknown>, stag
 
 /** The spec with its parameters changed for good: what `ferry resume --set` starts the linked run with. `spec` is as written. */
 export function withParameters<T>(spec: T, changes: Record<string, unknown>): T {
-  const copy = structuredClone(spec) as { params?: Record<string, unknown>; stages?: Record<string, { job?: JobLike; attempts?: JobLike[] }> };
+  const copy = structuredClone(spec) as { params?: Record<string, unknown>; stages?: Record<string, { job?: JobLike; attempts?: JobLike[]; servers?: Record<string, JobLike> }> };
   for (const [path, value] of Object.entries(changes)) {
     const scoped = /^stages\.([A-Za-z]+)\.params\.(.+)$/.exec(path);
     if (scoped === null) {
@@ -44,7 +44,7 @@ export function withParameters<T>(spec: T, changes: Record<string, unknown>): T 
       continue;
     }
     const stage = copy.stages?.[scoped[1] ?? ''];
-    for (const job of [stage?.job, ...(stage?.attempts ?? [])]) if (job?.params !== undefined && Object.hasOwn(job.params, scoped[2] ?? '')) job.params[scoped[2] ?? ''] = value;
+    for (const job of [stage?.job, ...(stage?.attempts ?? []), ...Object.values(stage?.servers ?? {})]) if (job?.params !== undefined && Object.hasOwn(job.params, scoped[2] ?? '')) job.params[scoped[2] ?? ''] = value;
   }
   return copy as T;
 }

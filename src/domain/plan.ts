@@ -4,7 +4,7 @@ import { APPROVAL_GATE_ID } from './ids.js';
 import { nearest, type Problem } from './problems.js';
 import type { Site } from './site.js';
 import { rolesOf, type SiteView } from './site-view.js';
-import { beginsAfter, ladderOf, type RunSpec } from './spec.js';
+import { beginsAfter, ladderOf, processesOf, serversOf, type RunSpec } from './spec.js';
 import { JOB_STAGES, STAGE_NAMES, STAGE_WIRING, isBefore, type JobStageName, type StageName } from './stage.js';
 
 /** What `ferry plan` tells of a spec before anything is started. */
@@ -23,7 +23,16 @@ export interface PlannedStage {
   consumes: string[];
   produces: string[];
   /** What is tried, in this order; empty for a stage without a job. */
-  attempts: { backend: string; simulated: boolean; executor: string; command: string[] }[];
+  attempts: PlannedProcess[];
+  /** The servers beside each attempt, by name. */
+  servers: Record<string, PlannedProcess>;
+}
+
+export interface PlannedProcess {
+  backend: string;
+  simulated: boolean;
+  executor: string;
+  command: string[];
 }
 
 export interface PlannedApproval {
@@ -74,7 +83,8 @@ export function planOf(spec: RunSpec, site: PlanSite | undefined, requestedBy: s
       reason,
       consumes: [...wiring.consumes],
       produces: Object.keys(wiring.produces),
-      attempts: reason === null && isJobStage(name) ? ladderOf(spec, name).map(({ backend, simulated, executor, command }) => ({ backend, simulated, executor, command })) : [],
+      attempts: reason === null && isJobStage(name) ? ladderOf(spec, name).map(plannedProcess) : [],
+      servers: reason === null && isJobStage(name) ? Object.fromEntries(Object.entries(serversOf(spec, name)).map(([server, plan]) => [server, plannedProcess(plan)])) : {},
     };
   });
   const approve = skipReasonOf(spec, 'approve') === undefined ? spec.stages.approve : undefined;
@@ -87,6 +97,8 @@ export function planOf(spec: RunSpec, site: PlanSite | undefined, requestedBy: s
   return { stages, approvals, problems: site === undefined ? [] : [...siteProblems(spec, site), ...quorumProblems(approvals)] };
 }
 
+const plannedProcess = ({ backend, simulated, executor, command }: PlannedProcess): PlannedProcess => ({ backend, simulated, executor, command });
+
 const isJobStage = (name: StageName): name is JobStageName => (JOB_STAGES as readonly StageName[]).includes(name);
 
 /** Executors, backends and secrets that a spec names and a site does not have. */
@@ -98,8 +110,7 @@ export function siteProblems(spec: RunSpec, site: PlanSite): Problem[] {
   };
   for (const stage of JOB_STAGES) {
     if (skipReasonOf(spec, stage) !== undefined) continue;
-    for (const [i, plan] of ladderOf(spec, stage).entries()) {
-      const path = stage === 'train' ? `stages.train.attempts[${i}]` : `stages.${stage}.job`;
+    for (const { path, plan } of processesOf(spec, stage)) {
       const executor = Object.hasOwn(site.executors, plan.executor) ? site.executors[plan.executor] : undefined;
       const names = Object.keys(site.executors);
       if (executor === undefined) missing(`${path}.executor`, `the executor ${plan.executor}`, `an executor of the site ${site.name}: ${names.join(', ')}`, names, plan.executor);

@@ -5,7 +5,8 @@ import type { Decision, DecisionRoute } from './decision.js';
 import type { FailureView, StopCode } from './failure.js';
 import type { DecisionAnswer, Gate } from './gate.js';
 import type { Backend, JobHandle, JobOutcome } from './job.js';
-import { KEEP, isLive, jobOf, stageOf, type JobRecordState, type RunState, type RunStatus, type StageIdentity, type StageState } from './run-state.js';
+import { KEEP, isLive, jobOf, stageOf, type JobRecord, type JobRecordState, type RunState, type RunStatus, type StageIdentity, type StageState } from './run-state.js';
+import type { ServerName } from './stage.js';
 import { oneLine } from './text.js';
 
 /** Everything that can happen to a run. `at` is workflow time, in ISO 8601 UTC. */
@@ -16,7 +17,10 @@ export type RunEvent = { at: string } & (
   | { type: 'stage_done'; stage: string; outputs: Record<string, ArtifactRef>; figures: Record<string, number | string>; identity?: StageIdentity; reason?: string }
   | { type: 'stage_failed'; stage: string; failure: FailureView }
   | { type: 'job_placed'; stage: string; key: string; attempt: number; backend: Backend; simulated: boolean; executor: string; queue: string }
+  | { type: 'server_placed'; stage: string; key: string; server: ServerName; attempt: number; backend: Backend; simulated: boolean; executor: string; queue: string }
   | { type: 'job_submitted'; key: string; handle: JobHandle }
+  | { type: 'server_ready'; key: string; url: string }
+  | { type: 'server_ended'; key: string; state: JobRecordState; outcome?: JobOutcome; reason?: string }
   | { type: 'job_ended'; key: string; state: JobRecordState; outcome?: JobOutcome; ladder: LadderState; reason?: string; failure?: FailureView }
   | { type: 'fell_back'; stage: string; from: Backend; to: Backend; reason: string }
   | { type: 'gate_opened'; gate: Gate; failure?: FailureView }
@@ -63,8 +67,14 @@ function after(before: RunState, event: RunEvent): RunState {
       return { ...withStage(event.stage, { state: 'failed', endedAt: event.at, reason: oneLine(event.failure.message, 300), job: undefined, gate: undefined }), failure: shortFailure(event.failure) };
     case 'job_placed':
       return placeJob(withStage(event.stage, { state: 'running', job: event.key, attempts: event.attempt, ladder: withoutRetry(stageOf(state, event.stage).ladder) }), event);
+    case 'server_placed':
+      return placeJob(state, event);
     case 'job_submitted':
-      return { ...state, jobs: state.jobs.map((job) => (job.key === event.key ? { ...job, state: 'running' as const, handle: event.handle } : job)) };
+      return withJob(state, event.key, (job) => ({ ...job, state: 'running', handle: event.handle }));
+    case 'server_ready':
+      return withJob(state, event.key, (job) => ({ ...job, url: event.url }));
+    case 'server_ended':
+      return withJob(state, event.key, (job) => endedRecord(job, event));
     case 'job_ended':
       return endJob(state, event);
     case 'fell_back':
@@ -127,10 +137,11 @@ function repairedLadder(state: RunState, name: string): LadderState {
 const withoutRetry = (ladder: LadderState | undefined): LadderState => ({ ...(ladder ?? FRESH_LADDER), retryAt: undefined });
 
 /** The newest `KEEP` ended jobs and every live one: a job that runs must never fall out of the state. */
-function placeJob(state: RunState, event: Extract<RunEvent, { type: 'job_placed' }>): RunState {
+function placeJob(state: RunState, event: Extract<RunEvent, { type: 'job_placed' | 'server_placed' }>): RunState {
   const { stage, key, attempt, backend, simulated, executor, queue, at } = event;
+  const server = event.type === 'server_placed' ? { server: event.server } : {};
   if (jobOf(state, key) !== undefined) return state;
-  const jobs = [...state.jobs, { key, stage, round: stageOf(state, stage).round, attempt, backend, simulated, executor, queue, state: 'placed' as const, placedAt: at }];
+  const jobs = [...state.jobs, { key, stage, round: stageOf(state, stage).round, attempt, ...server, backend, simulated, executor, queue, state: 'placed' as const, placedAt: at }];
   const surplus = jobs.filter((job) => !isLive(job)).length - KEEP;
   const dropped = new Set(jobs.filter((job) => !isLive(job)).slice(0, Math.max(0, surplus)));
   return { ...state, jobs: jobs.filter((job) => !dropped.has(job)) };
@@ -139,23 +150,28 @@ function placeJob(state: RunState, event: Extract<RunEvent, { type: 'job_placed'
 function endJob(state: RunState, event: Extract<RunEvent, { type: 'job_ended' }>): RunState {
   const job = jobOf(state, event.key);
   if (job === undefined) throw new RangeError(`no job ${event.key}`);
-  const outcome = event.outcome;
-  const ended = {
+  const stage = stageOf(state, job.stage);
+  return {
+    ...withJob(state, event.key, () => endedRecord(job, event)),
+    stages: { ...state.stages, [job.stage]: { ...stage, job: undefined, ladder: event.ladder, reason: event.reason === undefined ? stage.reason : oneLine(event.reason, 300) } },
+    ...(event.failure === undefined ? {} : { failure: shortFailure(event.failure) }),
+  };
+}
+
+function withJob(state: RunState, key: string, change: (job: JobRecord) => JobRecord): RunState {
+  return { ...state, jobs: state.jobs.map((job) => (job.key === key ? change(job) : job)) };
+}
+
+function endedRecord(job: JobRecord, { state, at, outcome, reason }: Extract<RunEvent, { type: 'job_ended' | 'server_ended' }>): JobRecord {
+  return {
     ...job,
-    state: event.state,
-    endedAt: event.at,
+    state,
+    endedAt: at,
     exitCode: outcome?.exit?.exitCode,
     starts: outcome?.starts,
     progress: outcome?.progress?.metrics === undefined ? outcome?.progress : { ...outcome.progress, metrics: fewFigures(outcome.progress.metrics) },
     checkpoint: outcome?.checkpoint,
-    reason: event.reason === undefined ? undefined : oneLine(event.reason, 300),
-  };
-  const stage = stageOf(state, job.stage);
-  return {
-    ...state,
-    jobs: state.jobs.map((j) => (j.key === event.key ? ended : j)),
-    stages: { ...state.stages, [job.stage]: { ...stage, job: undefined, ladder: event.ladder, reason: event.reason === undefined ? stage.reason : oneLine(event.reason, 300) } },
-    ...(event.failure === undefined ? {} : { failure: shortFailure(event.failure) }),
+    reason: reason === undefined ? undefined : oneLine(reason, 300),
   };
 }
 

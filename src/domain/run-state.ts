@@ -4,6 +4,7 @@ import type { DecisionCode, Gate } from './gate.js';
 import type { DecisionRoute } from './decision.js';
 import type { FailureView, StopCode } from './failure.js';
 import type { Backend, CheckpointRecord, JobHandle, JobProgress } from './job.js';
+import type { ServerName } from './stage.js';
 
 export type StageStatus = 'pending' | 'running' | 'waiting' | 'done' | 'skipped' | 'failed';
 
@@ -40,6 +41,8 @@ export interface JobRecord {
   stage: string;
   round: number;
   attempt: number;
+  /** Which server of the attempt it is; absent for the stage's own job. */
+  server?: ServerName;
   backend: Backend;
   simulated: boolean;
   executor: string;
@@ -48,6 +51,8 @@ export interface JobRecord {
   state: JobRecordState;
   handle?: JobHandle;
   placedAt: string;
+  /** Where a server is reached, once it is ready. */
+  url?: string;
   endedAt?: string;
   exitCode?: number | null;
   starts?: number;

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { Digest } from './canonical.js';
 import { Duration } from './duration.js';
 import { Backend, EnvValue, Params } from './job.js';
-import { PRODUCERS, STAGE_NAMES, STAGE_WIRING, isBefore, type JobStageName, type StageName } from './stage.js';
+import { PRODUCERS, SERVER_NAMES, STAGE_NAMES, STAGE_WIRING, isBefore, type JobStageName, type ServerName, type StageName } from './stage.js';
 
 const Name = (what: string): z.ZodString => z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, `${what}: letters, digits, dot, dash and underscore, a letter or digit first`);
 
@@ -15,7 +15,8 @@ export const CodeSource = z.union([z.strictObject({ path: z.string().min(1).max(
 /** An input that a run begins with instead of making it: packed at start from a path, or taken from the store. */
 export const InputSource = z.union([z.strictObject({ artifact: Digest }), z.strictObject({ path: z.string().min(1).max(1024) })]);
 
-const jobShape = {
+/** What any external process of a stage is: what runs, and where. */
+const processShape = {
   command: z.array(z.string().min(1).max(32_768)).min(1).max(1000).describe('Program and arguments; no shell reads them.'),
   executor: z.string().default('local').describe('An executor of the site.'),
   backend: Backend.default('cpu'),
@@ -23,6 +24,10 @@ const jobShape = {
   params: Params.default({}),
   env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/), EnvValue).default({}),
   grace: Duration.prefault('30 seconds').describe('How long a job may take to save after SIGTERM.'),
+};
+
+const jobShape = {
+  ...processShape,
   failures: z.number().int().min(1).max(100).default(3).describe('Failures without progress before the next choice.'),
   tryAgain: z.number().int().min(1).max(10_000).default(20).describe('Exits 75 without progress before they count as a failure.'),
   backoff: Duration.prefault('5 seconds').describe('Wait before the second try; doubles up to backoffMax.'),
@@ -35,7 +40,18 @@ const jobShape = {
 export const JobPlan = z.strictObject(jobShape);
 export type JobPlan = z.infer<typeof JobPlan>;
 
+/** A server beside a stage's job: started before it, ended after it, anew with each of its attempts. */
+export const ServerPlan = z.strictObject({
+  ...processShape,
+  readyWithin: Duration.prefault('30 minutes').describe('How long it may take from its start to its ready line; a large model loads for a while.'),
+});
+export type ServerPlan = z.infer<typeof ServerPlan>;
+
 const JobStage = z.strictObject({ job: JobPlan });
+const ServedStage = z.strictObject({
+  job: JobPlan,
+  servers: z.partialRecord(z.enum(SERVER_NAMES), ServerPlan).default({}).describe('Reached by the job at FERRY_URL_REFERENCE and FERRY_URL_CANDIDATE.'),
+});
 const TrainStage = z.strictObject({ attempts: z.array(JobPlan).min(1).max(10).describe('Tried in this order: the next takes over when one has spent its budget without progress.') });
 
 export const QuorumRule = z.strictObject({ role: Name('a role'), quorum: z.number().int().min(1).max(50).default(1) });
@@ -63,7 +79,7 @@ const stageShapes = {
   train: TrainStage,
   assessQuality: JobStage,
   convert: JobStage,
-  validateOnAscend: JobStage,
+  validateOnAscend: ServedStage,
   approve: ApproveStage,
   publish: z.strictObject({}),
   rollOut: JobStage,
@@ -134,6 +150,17 @@ export function ladderOf(spec: RunSpec, stage: JobStageName): JobPlan[] {
   if (stage === 'train') return spec.stages.train?.attempts ?? [];
   const job = spec.stages[stage]?.job;
   return job === undefined ? [] : [job];
+}
+
+/** The servers beside a stage's job. */
+export const serversOf = (spec: RunSpec, stage: JobStageName): Partial<Record<ServerName, ServerPlan>> => (stage === 'validateOnAscend' ? (spec.stages.validateOnAscend?.servers ?? {}) : {});
+
+/** Everything that a stage starts: what has parameters, an executor and secrets. `path` is where it stands in the spec. */
+export function processesOf(spec: RunSpec, stage: JobStageName): { path: string; plan: JobPlan | ServerPlan }[] {
+  return [
+    ...ladderOf(spec, stage).map((plan, i) => ({ path: stage === 'train' ? `stages.train.attempts[${i}]` : `stages.${stage}.job`, plan })),
+    ...Object.entries(serversOf(spec, stage)).map(([name, plan]) => ({ path: `stages.${stage}.servers.${name}`, plan })),
+  ];
 }
 
 /**

@@ -9,12 +9,18 @@ export type StageName = z.infer<typeof StageName>;
 export const JOB_STAGES = ['prepareData', 'label', 'train', 'assessQuality', 'convert', 'validateOnAscend', 'rollOut'] as const satisfies readonly StageName[];
 export type JobStageName = (typeof JOB_STAGES)[number];
 
+/** The servers that a stage may have beside its job: what is compared, and with what. */
+export const SERVER_NAMES = ['reference', 'candidate'] as const;
+export type ServerName = (typeof SERVER_NAMES)[number];
+
 interface StageWiring {
   readonly title: string;
   /** The artifacts that it reads, when an earlier stage or the spec's `inputs` made them. */
   readonly consumes: readonly string[];
   /** The artifacts that it makes, by name, with the kind of each. The first is the one that a run's `inputs` replace. */
   readonly produces: Readonly<Record<string, string>>;
+  /** Those of `produces` that a job may leave out. */
+  readonly optional?: readonly string[];
 }
 
 /** What flows between the stages. A job gets what its stage consumes as `FERRY_INPUT_<NAME>` and leaves what it produces. */
@@ -24,10 +30,10 @@ export const STAGE_WIRING = {
   label: { title: 'Label', consumes: ['dataset'], produces: { labels: 'labels' } },
   train: { title: 'Train', consumes: ['dataset', 'labels'], produces: { checkpoint: 'checkpoint' } },
   assessQuality: { title: 'Assess quality', consumes: ['dataset', 'checkpoint'], produces: { quality: 'evaluation' } },
-  convert: { title: 'Convert', consumes: ['checkpoint'], produces: { model: 'model' } },
+  convert: { title: 'Convert', consumes: ['checkpoint'], produces: { model: 'model', audit: 'audit' }, optional: ['audit'] },
   validateOnAscend: { title: 'Validate on Ascend', consumes: ['dataset', 'checkpoint', 'model'], produces: { validation: 'validation' } },
-  approve: { title: 'Approve', consumes: ['model', 'quality', 'validation'], produces: {} },
-  publish: { title: 'Publish', consumes: ['model', 'quality', 'validation'], produces: { release: 'release' } },
+  approve: { title: 'Approve', consumes: ['model', 'quality', 'audit', 'validation'], produces: {} },
+  publish: { title: 'Publish', consumes: ['model', 'quality', 'audit', 'validation'], produces: { release: 'release' } },
   rollOut: { title: 'Roll out', consumes: ['release'], produces: { rollout: 'rollout' } },
 } as const satisfies Record<StageName, StageWiring>;
 

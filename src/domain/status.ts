@@ -61,6 +61,8 @@ export interface JobView {
   stage: string;
   round: number;
   attempt: number;
+  /** Which server of the attempt it is; null for the stage's own job. */
+  server: string | null;
   backend: string;
   simulated: boolean;
   executor: string;
@@ -152,6 +154,7 @@ function jobView(job: JobRecord, live: LiveView): JobView {
     stage: job.stage,
     round: job.round,
     attempt: job.attempt,
+    server: job.server ?? null,
     backend: job.backend,
     simulated: job.simulated,
     executor: job.executor,

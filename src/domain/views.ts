@@ -20,7 +20,11 @@ export type AttributeView = Partial<Record<Exclude<keyof typeof SEARCH_ATTRIBUTE
 export const currentStage = (state: RunState): StageState | undefined =>
   state.order.map((name) => state.stages[name]).find((stage) => stage !== undefined && stage.state !== 'done' && stage.state !== 'skipped');
 
-export const liveJob = (state: RunState): JobRecord | undefined => state.jobs.find(isLive);
+/** What stands for the work that goes on: of a job and its servers the candidate, since that is what the stage is about. */
+export const liveJob = (state: RunState): JobRecord | undefined => state.jobs.find((job) => isLive(job) && job.server === 'candidate') ?? state.jobs.find(isLive);
+
+/** `validateOnAscend`, or `validateOnAscend candidate` for a server of the stage. */
+export const jobLabel = ({ stage, server }: { stage: string; server?: string | null }): string => (server == null ? stage : `${stage} ${server}`);
 
 /** `nvidia`, or `ascend (simulated)`: an imitated backend never shows as the real one. */
 export const backendLabel = (job: { backend: string; simulated: boolean }): string => (job.simulated ? `${job.backend} (simulated)` : job.backend);
@@ -44,7 +48,8 @@ export function attributesOf(state: RunState): AttributeView {
   const job = liveJob(state) ?? state.jobs.at(-1);
   const approval = Object.values(state.gates).find((g) => g.kind === 'approval');
   // Sending a run back voids its approval, which must not stand in the list any longer.
-  const verdict = approval !== undefined && isOfThisRound(state, approval) ? approval.outcome?.verdict : approval === undefined ? undefined : '';
+  const decided = approval !== undefined && isOfThisRound(state, approval) ? approval.outcome?.verdict : approval === undefined ? undefined : '';
+  const verdict = decided || (validationVerdict(state) ?? decided);
   return {
     FerryStage: ended ? state.status : (currentStage(state)?.name ?? 'finishing'),
     FerryWaitingOn: gate === undefined || ended ? '' : waitingLabel(gate),
@@ -52,6 +57,10 @@ export function attributesOf(state: RunState): AttributeView {
     ...(verdict === undefined ? {} : { FerryVerdict: verdict }),
   };
 }
+
+/** What the newest validation of this round found. */
+const validationVerdict = (state: RunState): string | undefined =>
+  state.jobs.findLast((job) => job.stage === 'validateOnAscend' && job.server === undefined && job.round === state.stages[job.stage]?.round)?.progress?.verdict?.value;
 
 /** The commands that answer a gate, as a person would type them: with `ferry`, and with Temporal's own tool. */
 export function commandsFor(run: string, gate: Pick<Gate, 'id' | 'kind' | 'roles'>): { ferry: string; temporal: string } {

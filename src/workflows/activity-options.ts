@@ -47,13 +47,19 @@ export const submitJobOn = (taskQueue: string, limits: Limits, summary: string):
  * no failure of the job: the watch is taken up again every second, without a limit.
  */
 export const watchJobOn = (taskQueue: string, limits: Limits, summary: string): Pick<FerryActivities, 'watchJob'> =>
-  proxyActivities<Pick<FerryActivities, 'watchJob'>>({
-    startToCloseTimeout: limits.jobMaxDuration,
-    heartbeatTimeout: limits.heartbeatTimeout,
-    retry: { initialInterval: '1 second', backoffCoefficient: 1 },
-    taskQueue,
-    summary,
-  });
+  proxyActivities<Pick<FerryActivities, 'watchJob'>>(watching(taskQueue, limits, summary));
+
+/** As a watch: the deadline of a server is judged by the activity, which still answers when it has passed. */
+export const awaitServerOn = (taskQueue: string, limits: Limits, summary: string): Pick<FerryActivities, 'awaitServer'> =>
+  proxyActivities<Pick<FerryActivities, 'awaitServer'>>(watching(taskQueue, limits, summary));
+
+const watching = (taskQueue: string, limits: Limits, summary: string): ActivityOptions => ({
+  startToCloseTimeout: limits.jobMaxDuration,
+  heartbeatTimeout: limits.heartbeatTimeout,
+  retry: { initialInterval: '1 second', backoffCoefficient: 1 },
+  taskQueue,
+  summary,
+});
 
 export const cancelJobOn = (taskQueue: string): Pick<FerryActivities, 'cancelJob'> => proxyActivities<Pick<FerryActivities, 'cancelJob'>>({ ...CANCEL_JOB, taskQueue, summary: 'Stop the job' });
 

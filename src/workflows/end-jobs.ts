@@ -15,6 +15,7 @@ export const identityOf = (ctx: RunContext, record: JobRecord): JobIdentity => (
   stage: record.stage,
   round: record.round,
   attempt: record.attempt,
+  ...(record.server === undefined ? {} : { server: record.server }),
 });
 
 /**
@@ -37,7 +38,8 @@ async function endJob(ctx: RunContext, job: JobRecord, reason: StopReason): Prom
     said = whyNotEnded(error);
     ctx.emit({ type: 'noted', stage: job.stage, text: `${job.key}: ${said}` });
   }
-  ctx.emit({ type: 'job_ended', key: job.key, state: 'cancelled', outcome, ladder, reason: said });
+  if (job.server === undefined) ctx.emit({ type: 'job_ended', key: job.key, state: 'cancelled', outcome, ladder, reason: said });
+  else ctx.emit({ type: 'server_ended', key: job.key, state: 'cancelled', outcome, reason: said });
 }
 
 /** What a run says of a job that it gave up stopping. */

@@ -7,11 +7,14 @@ import { jobOf, stageOf, type JobRecord, type JobRecordState } from '../domain/r
 import type { SiteView } from '../domain/site-view.js';
 import type { JobPlan } from '../domain/spec.js';
 import { backendLabel } from '../domain/views.js';
+import { isCancellation } from '@temporalio/workflow';
 import { failure } from '../temporal-failure.js';
 import { cancelJobOn, readSite, submitJobOn, watchJobOn } from './activity-options.js';
 import { identityOf } from './end-jobs.js';
+import { executorOf } from './executor-of.js';
 import type { RunContext } from './run-context.js';
-import { StageTrouble } from './stage-trouble.js';
+import { endServers, startServers, type Serving } from './servers.js';
+import { StageTrouble, troubleOf } from './stage-trouble.js';
 
 export interface StageJob {
   stage: string;
@@ -19,6 +22,8 @@ export interface StageJob {
   ladder: JobPlan[];
   inputs: Record<string, ArtifactRef>;
   outputs: JobRequest['outputs'];
+  /** The servers that run beside each attempt, by name. */
+  servers?: Serving['plans'];
 }
 
 /**
@@ -37,7 +42,7 @@ export async function runJob(ctx: RunContext, job: StageJob): Promise<JobOutcome
     const site = await readSite();
     ctx.useLimits(site.limits);
     const record = jobOf(ctx.state, stage.job) ?? place(ctx, job, plan, site);
-    const outcome = await carryOut(ctx, job, plan, record, site);
+    const outcome = await attemptJob(ctx, job, plan, record, site);
     if (outcome.state === 'lost') {
       // Whatever is left of a lost job must be gone before another attempt starts; the fence holds even if it is not.
       await ctx.wait(`replace:${record.key}`, () => cancelJobOn(record.queue).cancelJob({ identity: identityOf(ctx, record), executor: record.executor, reason: 'replaced', graceMs: 0 }));
@@ -48,12 +53,7 @@ export async function runJob(ctx: RunContext, job: StageJob): Promise<JobOutcome
 }
 
 function place(ctx: RunContext, job: StageJob, plan: JobPlan, site: SiteView): JobRecord {
-  const executor = Object.hasOwn(site.executors, plan.executor) ? site.executors[plan.executor] : undefined;
-  const trouble = (message: string): never => {
-    throw new StageTrouble({ kind: 'unknown_executor', message, owner: 'requester', nextAction: 'ask_human' });
-  };
-  if (executor === undefined) return trouble(`the site ${site.name} has no executor ${plan.executor}; it has ${Object.keys(site.executors).join(', ')}`);
-  if (!executor.backends.includes(plan.backend)) return trouble(`the executor ${plan.executor} offers ${executor.backends.join(', ')}, not ${plan.backend}`);
+  const executor = executorOf(site, plan);
   const stage = stageOf(ctx.state, job.stage);
   const attempt = stage.attempts + 1;
   const key = jobKey({ runUid: ctx.state.runUid, stage: job.stage, round: stage.round, attempt });
@@ -63,7 +63,24 @@ function place(ctx: RunContext, job: StageJob, plan: JobPlan, site: SiteView): J
   return record;
 }
 
-async function carryOut(ctx: RunContext, job: StageJob, plan: JobPlan, record: JobRecord, site: SiteView): Promise<JobOutcome> {
+/** One attempt, with the servers beside it: they are up before the job begins, and gone when it has ended, however it did. */
+async function attemptJob(ctx: RunContext, job: StageJob, plan: JobPlan, record: JobRecord, site: SiteView): Promise<JobOutcome> {
+  const plans = job.servers ?? {};
+  if (Object.keys(plans).length === 0) return await carryOut(ctx, job, plan, record, site);
+  try {
+    // A job that was submitted knows its servers; one that is taken up again after that needs none to be started.
+    const up = record.handle === undefined ? await startServers(ctx, { plans, inputs: job.inputs }, record, site) : { urls: {} };
+    const outcome = 'failed' in up ? up.failed : await carryOut(ctx, job, plan, record, site, up.urls);
+    await endServers(ctx, job.stage);
+    return outcome;
+  } catch (error) {
+    // The stage goes to a person, who may take days: nothing may hold accelerators for that long.
+    if (troubleOf(error) !== undefined && !isCancellation(error)) await endServers(ctx, job.stage);
+    throw error;
+  }
+}
+
+async function carryOut(ctx: RunContext, job: StageJob, plan: JobPlan, record: JobRecord, site: SiteView, servers?: JobRequest['servers']): Promise<JobOutcome> {
   const what = `${job.stage} on ${backendLabel(record)}, attempt ${record.attempt}`;
   const handle =
     record.handle ??
@@ -79,6 +96,7 @@ async function carryOut(ctx: RunContext, job: StageJob, plan: JobPlan, record: J
         inputs: job.inputs,
         code: ctx.input.code,
         outputs: job.outputs,
+        servers,
         graceMs: plan.grace,
         loadsFormats: plan.loadsFormats,
         keepCheckpoints: plan.keepCheckpoints,

@@ -160,10 +160,10 @@ describe('what a job gets by the contract', () => {
   const id = { runUid: 'u-12345678', stage: 'train', round: 1, attempt: 1 };
   const ref = { kind: 'dataset', uri: 'store://x', digest: `sha256:${'0'.repeat(64)}`, bytes: 1 };
   const request = { ...id, key: jobKey(id), run: 'r', backend: 'cpu', simulated: false, executor: 'local', command: ['x'], env: {}, params: {}, inputs: { dataset: ref }, outputs: {}, graceMs: 1000, keepCheckpoints: 1 } as const;
-  const { plan } = renderLocalJob({ ...request, command: ['x'] }, { executorId: 'local', jobsRoot: '/j', storeRoot: '/s', wrapperPath: '/w', nodePath: '/n' });
+  const { plan } = renderLocalJob({ ...request, command: ['x'], servers: { reference: { url: 'http://127.0.0.1:1', backend: 'nvidia' } } }, { executorId: 'local', jobsRoot: '/j', storeRoot: '/s', wrapperPath: '/w', nodePath: '/n' });
   // Known only when a job is submitted, so the wrapper adds it.
-  const added = [.../\b(FERRY_[A-Z_]+): record\./.exec(read('src/engines/jobs/program.ts'))?.slice(1) ?? []];
-  const given = [...Object.keys(plan.env), ...added].map((name) => name.replace(/^FERRY_INPUT_.*/, 'FERRY_INPUT_<NAME>'));
+  const added = [...read('src/engines/jobs/program.ts').matchAll(/\b(FERRY_[A-Z_]+): (?:record|String)\b/g)].map(([, name = '']) => name);
+  const given = [...Object.keys(plan.env), ...added].map((name) => name.replace(/^FERRY_INPUT_.*/, 'FERRY_INPUT_<NAME>').replace(/^FERRY_(URL|BACKEND)_.*/, 'FERRY_$1_<SERVER>'));
 
   it('are the variables of the page, on the page of the job contract too', () => {
     expect(namesIn("A job's environment").sort()).toEqual(given.sort());
@@ -173,7 +173,7 @@ describe('what a job gets by the contract', () => {
 
   it('can say each line of progress that the page shows', () => {
     const lines = /```json\n([\s\S]+?)```/.exec(PAGE)?.[1]?.trim().split('\n') ?? [];
-    expect(lines.map((line) => Object.keys(parseProgressLine(line) ?? {}))).toEqual([['step', 'total', 'metrics'], ['phase'], ['checkpoint'], ['readyUrl']]);
+    expect(lines.map((line) => Object.keys(parseProgressLine(line) ?? {}))).toEqual([['step', 'total', 'metrics'], ['phase'], ['checkpoint'], ['readyUrl'], ['verdict']]);
     expect(parseProgressLine(lines[2] ?? '')?.checkpoint).toEqual({ step: 1, path: 'step-1', format: 'hf' });
   });
 

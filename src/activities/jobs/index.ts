@@ -6,7 +6,7 @@ import { failure } from '../../temporal-failure.js';
 import { beating, executorFailure } from '../guards.js';
 import type { Executor } from './executors/executor.js';
 import { maskOf, resolveSecrets, type SecretMask } from './secrets.js';
-import { observeUntilEnd, outcomeOf } from './watch.js';
+import { observeUntilEnd, observeUntilReady, outcomeOf, type ServerStart } from './watch.js';
 
 export interface CancelRequest {
   identity: JobIdentity;
@@ -21,6 +21,8 @@ export interface JobActivities {
   submitJob(request: JobRequest): Promise<JobHandle>;
   /** Waits until a job has ended. Whatever this activity is cancelled for, the job goes on. */
   watchJob(request: { handle: JobHandle }): Promise<JobOutcome>;
+  /** Waits until a server is ready, has ended, or the deadline (ISO 8601 UTC) has passed; whatever comes, the server goes on. */
+  awaitServer(request: { handle: JobHandle; deadline: string }): Promise<ServerStart>;
   /** Stops a job and returns when nothing of it is alive; a job that was never started is kept from starting. */
   cancelJob(request: CancelRequest): Promise<{ outcome?: JobOutcome }>;
 }
@@ -50,6 +52,9 @@ export function createJobActivities(deps: JobDeps): JobActivities {
     },
     async watchJob({ handle }) {
       return await observeUntilEnd(executorOfJob(handle.executor), handle, carriedOver(), { pollIntervalMs: deps.pollIntervalMs, mask });
+    },
+    async awaitServer({ handle, deadline }) {
+      return await observeUntilReady(executorOfJob(handle.executor), handle, carriedOver(), { pollIntervalMs: deps.pollIntervalMs, mask, deadline });
     },
     async cancelJob({ identity, executor: id, reason, graceMs }) {
       const executor = executorOfJob(id);

@@ -79,7 +79,7 @@ async function sideBySide<T>(items: readonly T[], atOnce: number, work: (item: T
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
 }
 
-const identityIn = ({ key, run, runUid, stage, round, attempt }: JobListing): JobIdentity => ({ key, run, runUid, stage, round, attempt });
+const identityIn = ({ key, run, runUid, stage, round, attempt, server }: JobListing): JobIdentity => ({ key, run, runUid, stage, round, attempt, ...(server !== undefined && { server }) });
 
 /**
  * Whether the job's own run is still open. A run of the same id with another uid is another run. When the server can't

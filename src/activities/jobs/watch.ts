@@ -24,6 +24,26 @@ export interface WatchOptions {
  * failed: this then goes on asking for as long as it takes.
  */
 export async function observeUntilEnd(executor: Executor, handle: JobHandle, before: WatchHeartbeat | undefined, { pollIntervalMs, mask }: WatchOptions): Promise<JobOutcome> {
+  const seen = await observeUntil(executor, handle, before, pollIntervalMs, hasEnded);
+  return await outcomeOf(executor, handle, seen, await mask());
+}
+
+/** What became of a server that is starting: where it is reached, how it ended before that, or that its time is up. */
+export type ServerStart = { url: string } | { outcome: JobOutcome } | { late: true };
+
+/** Looks at a server until it says that it is ready, has ended, or `deadline` (ISO 8601 UTC) has passed. */
+export async function observeUntilReady(executor: Executor, handle: JobHandle, before: WatchHeartbeat | undefined, { pollIntervalMs, mask, deadline }: WatchOptions & { deadline: string }): Promise<ServerStart> {
+  const until = Date.parse(deadline);
+  const seen = await observeUntil(executor, handle, before, pollIntervalMs, (now) => hasEnded(now) || now.progress?.readyUrl !== undefined || Date.now() > until);
+  // One that has ended is not ready any more, whatever it said before.
+  if (hasEnded(seen)) return { outcome: await outcomeOf(executor, handle, seen, await mask()) };
+  const url = seen.progress?.readyUrl;
+  return url === undefined ? { late: true } : { url };
+}
+
+const hasEnded = (seen: JobObservation): boolean => seen.observation === 'ok' && (seen.state === 'exited' || seen.state === 'lost');
+
+async function observeUntil(executor: Executor, handle: JobHandle, before: WatchHeartbeat | undefined, pollIntervalMs: number, enough: (seen: JobObservation) => boolean): Promise<JobObservation> {
   const { cancellationSignal } = Context.current();
   const memory = {};
   let unknownSince = before?.unknownSince;
@@ -31,7 +51,7 @@ export async function observeUntilEnd(executor: Executor, handle: JobHandle, bef
   for (;;) {
     const seen = await look(executor, handle, memory);
     unknownSince = seen.observation === 'ok' ? undefined : (unknownSince ?? new Date().toISOString());
-    if (seen.observation === 'ok' && (seen.state === 'exited' || seen.state === 'lost')) return await outcomeOf(executor, handle, seen, await mask());
+    if (enough(seen)) return seen;
     if (Date.now() - lastBeat >= HEARTBEAT_EVERY_MS) {
       lastBeat = Date.now();
       Context.current().heartbeat(beat(handle, seen, unknownSince));

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { describeRun } from '../../client/describe.js';
 import type { JobView, RunStatusView } from '../../domain/status.js';
 import { shellQuote } from '../../domain/text.js';
+import { jobLabel } from '../../domain/views.js';
 import { hostIdentity } from '../../engines/jobs/process-identity.js';
 import type { CliContext } from '../context.js';
 import { EXIT, UsageError } from '../errors.js';
@@ -20,6 +21,7 @@ const Options = z.object({
   follow: z.boolean().default(false),
   stage: z.string().optional(),
   attempt: count('the number of an attempt, from 1', 100_000).optional(),
+  server: z.string().optional(),
   lines: count('a number from 1 to 1000000', 1_000_000).optional(),
 });
 type LogOptions = z.infer<typeof Options>;
@@ -31,6 +33,7 @@ export function configure(command: Command): void {
     .option('-f, --follow', 'go on until the run ends, over further attempts')
     .option('--stage <stage>', 'only jobs of this stage')
     .option('--attempt <n>', 'only this attempt')
+    .option('--server <name>', 'the log of a server beside the stage\'s job: reference or candidate')
     .option('-n, --lines <n>', 'begin with the last n lines (default: all)')
     .addHelpText(
       'after',
@@ -40,6 +43,7 @@ A log lies on the host that the job ran on; from another one this says which. Co
 Examples:
   $ ferry logs tiny-v1 -f
   $ ferry logs tiny-v1 --stage train --attempt 2 -n 100
+  $ ferry logs tiny-v1 --server candidate
   $ ferry logs tiny-v1 -f --json | jq -r .line`,
     );
 }
@@ -53,11 +57,11 @@ export async function run(context: CliContext, args: string[], options: unknown)
 }
 
 /** The newest job that matches; undefined when there is none. */
-function pick(view: RunStatusView, { stage, attempt }: LogOptions): JobView | undefined {
-  return view.jobs.findLast((job) => (stage === undefined || job.stage === stage) && (attempt === undefined || job.attempt === attempt));
+function pick(view: RunStatusView, { stage, attempt, server }: LogOptions): JobView | undefined {
+  return view.jobs.findLast((job) => (stage === undefined || job.stage === stage) && (attempt === undefined || job.attempt === attempt) && job.server === (server ?? null));
 }
 
-const heading = ({ stage, round, attempt }: JobView): string => `— ${stage}, ${round > 1 ? `round ${round}, ` : ''}attempt ${attempt} —\n`;
+const heading = ({ round, attempt, ...job }: JobView): string => `— ${jobLabel(job)}, ${round > 1 ? `round ${round}, ` : ''}attempt ${attempt} —\n`;
 
 /** @throws UsageError where the log cannot be read from here. */
 function pathOf(job: JobView): string {
@@ -70,7 +74,7 @@ function pathOf(job: JobView): string {
 export async function showLog(context: Pick<CliContext, 'stdout' | 'stderr' | 'json' | 'color'>, view: RunStatusView, options: LogOptions): Promise<number> {
   const job = pick(view, options);
   if (job === undefined) {
-    const known = view.jobs.map(({ stage, attempt }) => `${stage} attempt ${attempt}`);
+    const known = view.jobs.map((one) => `${jobLabel(one)} attempt ${one.attempt}`);
     throw new UsageError(`${view.run} has no such job`, known.length === 0 ? `No job has begun; see: ferry status ${shellQuote(view.run)}` : `It has: ${known.join(', ')}`, [], 'no_log');
   }
   const path = pathOf(job);

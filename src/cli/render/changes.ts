@@ -1,6 +1,6 @@
 import type { JobView, RunStatusView, StageView } from '../../domain/status.js';
 import { oneLine } from '../../domain/text.js';
-import { backendLabel } from '../../domain/views.js';
+import { backendLabel, jobLabel } from '../../domain/views.js';
 import { moment, progressText } from './status.js';
 
 /** Between two lines of progress: a log of a day-long job stays readable. */
@@ -53,7 +53,7 @@ export class ChangeTeller {
   private jobs(jobs: readonly JobView[], now: number): string[] {
     return jobs.flatMap((job) => {
       const old = this.before?.jobs.find(({ key }) => key === job.key);
-      const name = `${job.stage} attempt ${job.attempt} on ${backendLabel(job)}`;
+      const name = `${jobLabel(job)} attempt ${job.attempt} on ${backendLabel(job)}`;
       const lines = old?.state === job.state ? [] : [`${name}: ${job.state}${job.reason === null ? '' : ` (${job.reason})`}`];
       if (old !== undefined && old.observation !== job.observation) lines.push(`${name}: ${job.observation === 'unknown' ? `not seen since ${job.unknownSince ?? 'a while'}` : 'seen again'}`);
       return [...lines, ...this.progress(job, name, now)];

@@ -1,6 +1,6 @@
 import type { JobListing } from '../../domain/job.js';
 import { handleText } from '../../domain/status.js';
-import { backendLabel } from '../../domain/views.js';
+import { backendLabel, jobLabel } from '../../domain/views.js';
 import { table } from './layout.js';
 
 /** A job in a list, whether it comes from a run's state or from an executor. */
@@ -10,6 +10,7 @@ export interface JobRow {
   stage: string;
   round: number;
   attempt: number;
+  server?: string | null;
   backend: string;
   simulated: boolean;
   executor: string;
@@ -32,6 +33,6 @@ export const listingRow = ({ handle, ...job }: JobListing): JobRow & Omit<JobLis
 export function jobRows(jobs: readonly JobRow[]): string[] {
   return table([
     ['RUN', 'STAGE', 'ROUND', 'ATTEMPT', 'BACKEND', 'STATE', 'STARTS', 'EXECUTOR', 'HOST', 'PID'],
-    ...jobs.map((job) => [job.run, job.stage, String(job.round), String(job.attempt), backendLabel(job), job.state, String(job.starts), job.executor, job.host ?? '', job.pid === null ? '' : String(job.pid)]),
+    ...jobs.map((job) => [job.run, jobLabel(job), String(job.round), String(job.attempt), backendLabel(job), job.state, String(job.starts), job.executor, job.host ?? '', job.pid === null ? '' : String(job.pid)]),
   ]);
 }

@@ -2,7 +2,7 @@ import { FAILURES, STOPS } from '../../domain/failure.js';
 import { formatDuration } from '../../domain/duration.js';
 import type { JobView, RunStatusView, StageView, WaitView } from '../../domain/status.js';
 import { oneLine, shellQuote } from '../../domain/text.js';
-import { backendLabel } from '../../domain/views.js';
+import { backendLabel, jobLabel } from '../../domain/views.js';
 import { table, textWidth, truncate, wrap } from './layout.js';
 import { makeStyle, type Style } from './style.js';
 
@@ -107,7 +107,7 @@ export const liveJobs = (view: RunStatusView): JobView[] => (view.endedAt === nu
 
 function jobLines(job: JobView, style: Style, { now, width }: RenderOptions): string[] {
   const place = [job.executor, ...(job.host === null ? [] : [job.host]), ...(job.pid === null ? [] : [`pid ${job.pid}`])].join(', ');
-  const title = `${job.stage}, attempt ${job.attempt}${job.backend === '' ? '' : ` on ${backendLabel(job)}`}: ${job.state} (${clean(place)})`;
+  const title = `${jobLabel(job)}, attempt ${job.attempt}${job.backend === '' ? '' : ` on ${backendLabel(job)}`}: ${job.state} (${clean(place)})`;
   const lines = wrap(title, width);
   if (job.observation === 'unknown') lines.push(style.yellow(`  nobody has seen it since ${job.unknownSince === null ? 'a while' : moment(job.unknownSince)}; that does not mean that it failed`));
   const progress = progressText(job, now);

@@ -22,6 +22,8 @@ export interface JobPlan {
   needs: string[];
   codeDir?: string;
   outputs: Record<string, { kind: string; optional?: boolean }>;
+  /** A server: its wrapper gives it a free port in FERRY_PORT. */
+  serves?: boolean;
   graceMs: number;
   keepCheckpoints: number;
   storeRoot: string;
@@ -98,11 +100,13 @@ export type JobPaths = ReturnType<typeof jobPaths>;
 const SAFE_PART = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 
 /** Throws a TypeError for an identity that would leave the root. */
-export function jobDirOf(jobsRoot: string, identity: Pick<JobIdentity, 'key' | 'runUid' | 'stage'>): string {
-  for (const part of [identity.runUid, identity.stage, identity.key]) {
+export function jobDirOf(jobsRoot: string, identity: Pick<JobIdentity, 'key' | 'runUid' | 'stage' | 'server'>): string {
+  // Each server of a stage has a folder of its own beside the stage's: epochs fence the attempts within one.
+  const lane = identity.server === undefined ? identity.stage : `${identity.stage}-${identity.server}`;
+  for (const part of [identity.runUid, lane, identity.key]) {
     if (!SAFE_PART.test(part)) throw new TypeError(`${JSON.stringify(part.slice(0, 100))} cannot be a directory's name: use letters, digits, dot, dash and underscore`);
   }
-  return join(jobsRoot, identity.runUid, identity.stage, identity.key);
+  return join(jobsRoot, identity.runUid, lane, identity.key);
 }
 
 /** Keeps the first record ever written for a key; true if it was this one. */

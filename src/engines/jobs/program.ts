@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import { closeSync, fsyncSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { copyTree, listTree } from '../artifacts/tree.js';
+import { packageFile } from '../package-files.js';
+import { freePort } from './free-port.js';
+import { delimiter } from 'node:path';
 import { jobPaths } from './job-dir.js';
 import type { JobRecord, StartRecord } from './job-dir.js';
 import { hostIdentity, processStartedAt } from './process-identity.js';
@@ -26,7 +29,7 @@ export interface StartedProgram {
 
 /** The wrapper's own environment, without what another job around it may have been told: inputs that aren't this job's. */
 function inherited(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^FERRY_(?:INPUT_.*|RESUME_FROM|PORT)$/.test(name)));
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^FERRY_(?:(?:INPUT|URL|BACKEND)_.*|RESUME_FROM|PORT)$/.test(name)));
 }
 
 /**
@@ -40,7 +43,14 @@ export async function startProgram(jobDir: string, record: JobRecord): Promise<S
   const log = openSync(paths.log, 'a');
   try {
     const [command = '', ...args] = record.command;
-    const env = { ...inherited(), ...record.env, ...(record.resume && { FERRY_RESUME_FROM: record.resume.path }) };
+    const given = { ...inherited(), ...record.env };
+    const env = {
+      ...given,
+      // The worker's own `ferry` comes first: a job of this run must not be carried out by another version.
+      PATH: [packageFile('bin'), ...(given['PATH'] ? [given['PATH']] : [])].join(delimiter),
+      ...(record.resume && { FERRY_RESUME_FROM: record.resume.path }),
+      ...(record.serves && { FERRY_PORT: String(await freePort()) }),
+    };
     const child = spawn(command, args, { cwd: paths.work, env, stdio: ['ignore', log, log], shell: false });
     const end = new Promise<ProgramEnd>((resolve) => child.once('exit', (exitCode, signal) => resolve({ exitCode, signal })));
     const failure = new Promise<Error>((resolve) => child.once('error', resolve));

@@ -1,11 +1,17 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
 import type { JobProgress } from '../../domain/job.js';
+import type { VerdictValue } from '../../domain/reports/verdict.js';
 import { systemCode } from '../artifacts/store-error.js';
 
 const MAX_LINE_BYTES = 64 * 1024;
 const READ_BYTES = 256 * 1024;
 const MAX_METRICS = 64;
+/** A report has them all; these travel through the workflow with every job. */
+const MAX_REASONS = 5;
+const MAX_REASON = 300;
+/** By hand: the wrapper, which reads these, starts without loading a schema library. */
+const VERDICTS = ['pass', 'fail', 'inconclusive'] as const satisfies readonly VerdictValue[];
 const RATE_WINDOW_MS = 60_000;
 
 export interface AnnouncedCheckpoint {
@@ -20,6 +26,7 @@ export interface ProgressLine {
   metrics?: Record<string, number>;
   phase?: string;
   readyUrl?: string;
+  verdict?: JobProgress['verdict'];
   checkpoint?: AnnouncedCheckpoint;
 }
 
@@ -43,7 +50,9 @@ export function parseProgressLine(line: string): ProgressLine | undefined {
   const phase = text(value['phase'], 40);
   if (phase !== undefined) parsed.phase = phase;
   const url = isObject(value['ready']) ? text(value['ready']['url'], 512) : undefined;
-  if (url !== undefined) parsed.readyUrl = url;
+  if (url !== undefined && /^https?:\/\//.test(url)) parsed.readyUrl = url;
+  const verdict = verdictIn(value['verdict']);
+  if (verdict !== undefined) parsed.verdict = verdict;
   if (isObject(value['checkpoint'])) {
     const checkpoint = value['checkpoint'];
     const at = finite(checkpoint['step']);
@@ -52,6 +61,15 @@ export function parseProgressLine(line: string): ProgressLine | undefined {
     if (at !== undefined && at >= 0 && path !== undefined) parsed.checkpoint = { step: at, path, ...(format !== undefined && { format }) };
   }
   return Object.keys(parsed).length > 0 ? parsed : undefined;
+}
+
+/** A verdict of any other value is none: whoever misspells `pass` has not passed. */
+function verdictIn(value: unknown): JobProgress['verdict'] {
+  if (!isObject(value)) return undefined;
+  const known = VERDICTS.find((name) => name === value['value']);
+  const reasons: unknown[] = Array.isArray(value['reasons']) ? value['reasons'] : [];
+  const why = known === undefined ? [`the job gave the verdict ${JSON.stringify(value['value'])?.slice(0, 60) ?? 'nothing'}, which is none of pass, fail, inconclusive`] : [];
+  return { value: known ?? 'inconclusive', reasons: [...why, ...reasons.flatMap((reason) => text(reason, MAX_REASON) ?? [])].slice(0, MAX_REASONS) };
 }
 
 function parseLoosely(line: string): unknown {
@@ -153,13 +171,13 @@ export class ProgressMerger {
 
   /** Takes the lines of one reading; true if they said anything besides checkpoints. */
   merge(lines: ProgressLine[], atMs: number): boolean {
-    const told = lines.filter((line) => line.step !== undefined || line.metrics || line.phase !== undefined || line.readyUrl !== undefined || line.total !== undefined);
+    const told = lines.filter((line) => line.step !== undefined || line.metrics || line.phase !== undefined || line.readyUrl !== undefined || line.verdict !== undefined || line.total !== undefined);
     if (told.length === 0) return false;
     const next: JobProgress = { ...this.#progress, at: new Date(atMs).toISOString() };
-    for (const { step, total, metrics, phase, readyUrl } of told) {
+    for (const { step, total, metrics, phase, readyUrl, verdict } of told) {
       // A phase lasts until the next step: "saving" must not stand beside a step that came after it.
       if (step !== undefined) Object.assign(next, { step, phase: undefined });
-      Object.assign(next, total !== undefined && { total }, metrics && { metrics }, phase !== undefined && { phase }, readyUrl !== undefined && { readyUrl });
+      Object.assign(next, total !== undefined && { total }, metrics && { metrics }, phase !== undefined && { phase }, readyUrl !== undefined && { readyUrl }, verdict !== undefined && { verdict });
     }
     if (next.step !== undefined && next.step !== this.#progress?.step) this.#sample(next.step, atMs);
     const rate = this.#rate();

@@ -2,9 +2,13 @@ import type { ArtifactRef } from '../../domain/artifact.js';
 import { differences, identityOf } from '../../domain/identity.js';
 import { skipReasonOf } from '../../domain/plan.js';
 import { stageOf } from '../../domain/run-state.js';
-import { ladderOf } from '../../domain/spec.js';
+import { ladderOf, serversOf } from '../../domain/spec.js';
 import { STAGE_WIRING, isBefore, type JobStageName, type StageName } from '../../domain/stage.js';
 import { confirmTakenOver } from '../activity-options.js';
+import { FAILURES, type FailureKind } from '../../domain/failure.js';
+import type { JobOutcome, JobRequest } from '../../domain/job.js';
+import { oneLine } from '../../domain/text.js';
+import { StageTrouble } from '../stage-trouble.js';
 import type { StageDefinition } from '../pipeline.js';
 import type { RunContext } from '../run-context.js';
 import { runJob } from '../run-job.js';
@@ -33,6 +37,35 @@ async function reuse(ctx: RunContext, stage: JobStageName): Promise<boolean> {
   return true;
 }
 
+function outputsOf(stage: JobStageName): JobRequest['outputs'] {
+  const { produces, optional = [] }: { produces: Readonly<Record<string, string>>; optional?: readonly string[] } = STAGE_WIRING[stage];
+  return Object.fromEntries(Object.entries(produces).map(([name, kind]) => [name, optional.includes(name) ? { kind, optional: true } : { kind }]));
+}
+
+/** What a verdict that is no pass means, by the stage whose job gave it. */
+const KIND_OF_VERDICT = {
+  prepareData: 'bad_data',
+  label: 'bad_data',
+  train: 'numeric_divergence',
+  assessQuality: 'validation_accuracy',
+  convert: 'checkpoint_schema_mismatch',
+  validateOnAscend: 'validation_accuracy',
+  rollOut: 'validation_accuracy',
+} as const satisfies Record<JobStageName, FailureKind>;
+
+/**
+ * A job that did its work and found its subject wanting has not failed: trying it again would find the same. It goes to
+ * a person, with the reasons, and so does `inconclusive`, which never passes. What it wrote stays in the store.
+ */
+function refuseUnlessPassed(ctx: RunContext, stage: JobStageName, outcome: JobOutcome): void {
+  const verdict = outcome.progress?.verdict;
+  if (verdict === undefined || verdict.value === 'pass') return;
+  for (const [name, ref] of Object.entries(outcome.exit?.outputs ?? {})) ctx.emit({ type: 'noted', stage, text: `its ${name} is kept: ferry artifact show ${ref.digest}` });
+  const kind = KIND_OF_VERDICT[stage];
+  const message = oneLine(`${stage}: ${verdict.value}: ${verdict.reasons.join('; ') || 'no reason given'}`, 400);
+  throw new StageTrouble({ kind, message, owner: FAILURES[kind].owner, nextAction: 'ask_human' });
+}
+
 /** A stage whose body is a job that the spec describes. */
 export function jobStage(stage: JobStageName): StageDefinition {
   const wiring = STAGE_WIRING[stage];
@@ -46,13 +79,14 @@ export function jobStage(stage: JobStageName): StageDefinition {
     run: async (ctx) => {
       const inputs = inputsOf(ctx, stage);
       if (stageOf(ctx.state, stage).state === 'pending') ctx.emit({ type: 'stage_started', stage, identity: identityOf(ctx.spec, ctx.state.overrides, stage, inputs, ctx.input.code) });
-      const outputs = Object.fromEntries(Object.entries(wiring.produces).map(([name, kind]) => [name, { kind }]));
+      const outputs = outputsOf(stage);
       const ladder = ladderOf(ctx.spec, stage);
-      const outcome = await runJob(ctx, { stage, ladder, inputs, outputs });
+      const outcome = await runJob(ctx, { stage, ladder, inputs, outputs, servers: serversOf(ctx.spec, stage) });
+      refuseUnlessPassed(ctx, stage, outcome);
       const rung = stageOf(ctx.state, stage).ladder?.index ?? 0;
       const reason = rung === 0 ? undefined : `fell back from ${ladder.slice(0, rung).map((plan) => plan.backend).join(', ')} to ${ladder[rung]?.backend}`;
-      const { step, metrics } = outcome.progress ?? {};
-      const figures = { ...(step === undefined ? {} : { step }), ...metrics };
+      const { step, metrics, verdict } = outcome.progress ?? {};
+      const figures = { ...(verdict === undefined ? {} : { verdict: verdict.value }), ...(step === undefined ? {} : { step }), ...metrics };
       ctx.emit({ type: 'stage_done', stage, outputs: outcome.exit?.outputs ?? {}, figures, identity: identityOf(ctx.spec, ctx.state.overrides, stage, inputs, ctx.input.code), reason });
     },
   };

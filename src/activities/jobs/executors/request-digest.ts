@@ -9,7 +9,7 @@ const contentOf = ({ kind, digest }: ArtifactRef): { kind: string; digest: strin
  * What a job does, as one digest: two requests of one key that differ in it ask for different jobs. Secrets enter by
  * their names. Times and bounds (grace, checkpoints kept, formats loaded) stay outside: they make no other job.
  */
-export function requestDigest({ run, command, env, params, inputs, code, backend, outputs }: JobRequest): string {
+export function requestDigest({ run, command, env, params, inputs, code, backend, outputs, servers }: JobRequest): string {
   const refs = Object.fromEntries(Object.entries(inputs).map(([name, ref]) => [name, contentOf(ref)]));
-  return digestOf({ run, command, env, params, inputs: refs, ...(code && { code: contentOf(code) }), backend, outputs });
+  return digestOf({ run, command, env, params, inputs: refs, ...(code && { code: contentOf(code) }), backend, outputs, ...(servers && { servers }) });
 }

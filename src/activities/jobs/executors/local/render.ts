@@ -21,12 +21,12 @@ const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 export function renderLocalJob(request: JobRequest, deps: LocalRenderDeps): RenderedJob {
   for (const root of [deps.jobsRoot, deps.storeRoot]) if (!isAbsolute(root)) throw bad(`${root} is no absolute path: give the executor's roots in full`);
   for (const name of Object.keys(request.outputs)) if (!OUTPUT_NAME.test(name)) throw bad(`the output's name ${JSON.stringify(name)} cannot be a file name`);
-  const { key, run, runUid, stage, round, attempt } = request;
+  const { key, run, runUid, stage, round, attempt, server } = request;
   const jobDir = directoryOf(request, deps.jobsRoot);
   const refs = [...Object.values(request.inputs), ...(request.code ? [request.code] : [])];
   const plan: JobPlan = {
     schema: 'modelferry.job/1',
-    identity: { key, run, runUid, stage, round, attempt },
+    identity: { key, run, runUid, stage, round, attempt, ...(server !== undefined && { server }) },
     executor: deps.executorId,
     kind: 'local',
     backend: request.backend,
@@ -41,6 +41,7 @@ export function renderLocalJob(request: JobRequest, deps: LocalRenderDeps): Rend
     needs: [...new Set(refs.map((ref) => ref.digest))].sort(),
     ...(request.code && { codeDir: artifactDataDir(deps.storeRoot, request.code.digest) }),
     outputs: request.outputs,
+    ...(request.serves === true && { serves: true }),
     graceMs: request.graceMs,
     keepCheckpoints: request.keepCheckpoints,
     storeRoot: deps.storeRoot,
@@ -82,6 +83,10 @@ function contractEnv(request: JobRequest, jobDir: string, storeRoot: string): Re
     FERRY_PROGRESS_FILE: paths.progress,
     FERRY_GRACE_S: String(request.graceMs / 1000),
   };
+  for (const [name, { url, backend }] of Object.entries(request.servers ?? {})) {
+    env[`FERRY_URL_${name.toUpperCase()}`] = url;
+    env[`FERRY_BACKEND_${name.toUpperCase()}`] = backend;
+  }
   for (const [name, ref] of Object.entries(request.inputs)) {
     const variable = `FERRY_INPUT_${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`;
     if (env[variable] !== undefined) throw bad(`two inputs would both be ${variable}: rename one`);
