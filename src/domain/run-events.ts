@@ -20,6 +20,7 @@ export type RunEvent = { at: string } & (
   | { type: 'server_placed'; stage: string; key: string; server: ServerName; attempt: number; backend: Backend; simulated: boolean; executor: string; queue: string }
   | { type: 'job_submitted'; key: string; handle: JobHandle }
   | { type: 'server_ready'; key: string; url: string }
+  | { type: 'job_exited'; key: string; outcome: JobOutcome }
   | { type: 'server_ended'; key: string; state: JobRecordState; outcome?: JobOutcome; reason?: string }
   | { type: 'job_ended'; key: string; state: JobRecordState; outcome?: JobOutcome; ladder: LadderState; reason?: string; failure?: FailureView }
   | { type: 'fell_back'; stage: string; from: Backend; to: Backend; reason: string }
@@ -73,6 +74,8 @@ function after(before: RunState, event: RunEvent): RunState {
       return withJob(state, event.key, (job) => ({ ...job, state: 'running', handle: event.handle }));
     case 'server_ready':
       return withJob(state, event.key, (job) => ({ ...job, url: event.url }));
+    case 'job_exited':
+      return withJob(state, event.key, (job) => ({ ...job, outcome: event.outcome }));
     case 'server_ended':
       return withJob(state, event.key, (job) => endedRecord(job, event));
     case 'job_ended':
@@ -165,6 +168,7 @@ function withJob(state: RunState, key: string, change: (job: JobRecord) => JobRe
 function endedRecord(job: JobRecord, { state, at, outcome, reason }: Extract<RunEvent, { type: 'job_ended' | 'server_ended' }>): JobRecord {
   return {
     ...job,
+    outcome: undefined,
     state,
     endedAt: at,
     exitCode: outcome?.exit?.exitCode,

@@ -3,7 +3,7 @@ import type { LadderState } from './attempts.js';
 import type { DecisionCode, Gate } from './gate.js';
 import type { DecisionRoute } from './decision.js';
 import type { FailureView, StopCode } from './failure.js';
-import type { Backend, CheckpointRecord, JobHandle, JobProgress } from './job.js';
+import type { Backend, CheckpointRecord, JobHandle, JobOutcome, JobProgress } from './job.js';
 import type { ServerName } from './stage.js';
 
 export type StageStatus = 'pending' | 'running' | 'waiting' | 'done' | 'skipped' | 'failed';
@@ -53,6 +53,8 @@ export interface JobRecord {
   placedAt: string;
   /** Where a server is reached, once it is ready. */
   url?: string;
+  /** How it ended, from when that is known until the attempt is closed: its servers are ended in between. */
+  outcome?: JobOutcome;
   endedAt?: string;
   exitCode?: number | null;
   starts?: number;

@@ -68,9 +68,9 @@ async function attemptJob(ctx: RunContext, job: StageJob, plan: JobPlan, record:
   const plans = job.servers ?? {};
   if (Object.keys(plans).length === 0) return await carryOut(ctx, job, plan, record, site);
   try {
-    // A job that was submitted knows its servers; one that is taken up again after that needs none to be started.
-    const up = record.handle === undefined ? await startServers(ctx, { plans, inputs: job.inputs }, record, site) : { urls: {} };
-    const outcome = 'failed' in up ? up.failed : await carryOut(ctx, job, plan, record, site, up.urls);
+    const outcome = record.outcome ?? (await served(ctx, job, plan, record, site, plans));
+    // Written down before the servers are ended: taken up in between, the attempt must not begin anew.
+    if (record.outcome === undefined) ctx.emit({ type: 'job_exited', key: record.key, outcome });
     await endServers(ctx, job.stage);
     return outcome;
   } catch (error) {
@@ -78,6 +78,13 @@ async function attemptJob(ctx: RunContext, job: StageJob, plan: JobPlan, record:
     if (troubleOf(error) !== undefined && !isCancellation(error)) await endServers(ctx, job.stage);
     throw error;
   }
+}
+
+async function served(ctx: RunContext, job: StageJob, plan: JobPlan, record: JobRecord, site: SiteView, plans: Serving['plans']): Promise<JobOutcome> {
+  // A job that was submitted knows its servers already.
+  if (record.handle !== undefined) return await carryOut(ctx, job, plan, record, site);
+  const up = await startServers(ctx, { plans, inputs: job.inputs }, record, site);
+  return 'failed' in up ? up.failed : await carryOut(ctx, job, plan, record, site, up.urls);
 }
 
 async function carryOut(ctx: RunContext, job: StageJob, plan: JobPlan, record: JobRecord, site: SiteView, servers?: JobRequest['servers']): Promise<JobOutcome> {

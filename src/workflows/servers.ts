@@ -60,7 +60,7 @@ async function endServer(ctx: RunContext, record: JobRecord): Promise<void> {
   try {
     const { outcome } = await cancelJobOn(record.queue).cancelJob({ identity: identityOf(ctx, record), executor: record.executor, reason: 'finished' });
     const endedItself = outcome?.exit !== undefined && outcome.exit.stopReason === undefined;
-    if (endedItself || outcome?.state === 'lost') note(`${howItEnded(outcome)} before its stage was done with it`);
+    if (endedItself || outcome?.state === 'lost') note(`${howItEnded(outcome, ' before its stage was done with it')}`);
     ctx.emit({ type: 'server_ended', key: record.key, state: endedItself || outcome?.state === 'lost' ? 'failed' : 'done', outcome });
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
@@ -144,13 +144,13 @@ async function ready(ctx: RunContext, serving: Serving, record: JobRecord, site:
     return undefined;
   }
   if ('late' in start) return failedServer(ctx, record, `the server ${record.server} was not ready by ${deadline}: give it longer with readyWithin, or see its log`);
-  return failedServer(ctx, record, `the server ${record.server} ${howItEnded(start.outcome)} before it was ready`, start.outcome);
+  return failedServer(ctx, record, `the server ${record.server} ${howItEnded(start.outcome, ' before it was ready')}`, start.outcome);
 }
 
-function howItEnded({ exit, lastLines }: JobOutcome): string {
+function howItEnded({ exit, lastLines }: JobOutcome, when: string): string {
   const last = lastLines.findLast((line) => line.trim() !== '');
   const how = exit === undefined ? 'vanished without an exit record' : exit.exitCode === null ? `was ended by ${exit.signal ?? 'a signal'}` : `exited with code ${exit.exitCode}`;
-  return `${how}${exit?.problem === undefined ? '' : ` (${exit.problem.message})`}${last === undefined ? '' : `: ${last}`}`;
+  return `${how}${when}${exit?.problem === undefined ? '' : ` (${exit.problem.message})`}${last === undefined ? '' : `: ${last}`}`;
 }
 
 /** A server's failure as that of its attempt: exit code and stop reason stay, so that the same rules judge it. */

@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunState } from '../../src/domain/run-state.js';
+import type { RunSpecInput } from '../../src/domain/spec.js';
+import { statusOf } from '../../src/domain/status.js';
+import { attributesOf } from '../../src/domain/views.js';
+import { pidExists } from '../../src/client/home.js';
+import { makes, shellJob, startStack, startsByKey, until, type Stack, type WorkerProcess } from '../support/stack.js';
+
+let stack: Stack;
+let worker: WorkerProcess;
+beforeAll(async () => {
+  stack = await startStack();
+  worker = await stack.startWorker();
+}, 180_000);
+afterAll(async () => {
+  await worker?.drain();
+  await stack?.stop();
+});
+
+const FAST = { backoff: '100 ms', failures: 2 };
+const base = { schema: 'modelferry.run/1', model: 'tiny', version: '1' } as const;
+
+/** A real HTTP server in Node that answers with its own name, and leaves with 0 on SIGTERM. */
+const SERVE = `exec node -e '
+  const { appendFileSync } = require("node:fs");
+  const server = require("node:http").createServer((_, answer) => answer.end(process.env.FERRY_BACKEND));
+  server.listen(process.env.FERRY_PORT, "127.0.0.1", () =>
+    appendFileSync(process.env.FERRY_PROGRESS_FILE, JSON.stringify({ ready: { url: "http://127.0.0.1:" + process.env.FERRY_PORT } }) + "\\n"));
+  process.on("SIGTERM", () => process.exit(0));
+'`;
+
+/** Asks both servers who they are and writes that down as its output. */
+const ASK = `
+  mkdir -p "$FERRY_OUTPUT_DIR/validation"
+  node -e 'Promise.all([process.env.FERRY_URL_REFERENCE, process.env.FERRY_URL_CANDIDATE].map((url) => fetch(url).then((a) => a.text()))).then((said) => console.log(said.join(" ")))' > "$FERRY_OUTPUT_DIR/validation/said"
+  echo "$FERRY_BACKEND_CANDIDATE" >> "$FERRY_OUTPUT_DIR/validation/said"
+  [ "$(cat "$FERRY_OUTPUT_DIR/validation/said")" = "nvidia ascend
+ascend (simulated)" ] || { cat "$FERRY_OUTPUT_DIR/validation/said"; exit 1; }`;
+
+const verdict = (value: string, ...reasons: string[]): string => `echo '${JSON.stringify({ verdict: { value, reasons } })}' >> "$FERRY_PROGRESS_FILE"`;
+
+const servers = (candidate: string): object => ({
+  reference: shellJob(SERVE, { backend: 'nvidia', simulated: true }),
+  candidate: shellJob(candidate, { backend: 'ascend', simulated: true, readyWithin: '20 seconds' }),
+});
+
+const validating = (job: string, candidate = SERVE): RunSpecInput =>
+  ({ ...base, stages: { convert: { job: shellJob(makes('model'), FAST) }, validateOnAscend: { job: shellJob(job, FAST), servers: servers(candidate) } }, inputs: {} }) as RunSpecInput;
+
+/** The spec needs a checkpoint for convert: one trivial stage before it makes one. */
+const withCheckpoint = (spec: RunSpecInput): RunSpecInput => ({ ...spec, stages: { train: { attempts: [shellJob(makes('checkpoint'), FAST)] }, ...spec.stages } });
+
+const ofValidation = (state: RunState): [string, number, string, number | undefined][] => state.jobs.filter((job) => job.stage === 'validateOnAscend').map((job) => [job.server ?? 'job', job.attempt, job.state, job.starts]);
+
+const wrappers = (state: RunState): number[] => state.jobs.flatMap((job) => (job.handle === undefined ? [] : [job.handle.pid]));
+
+const starts = async (uid: string): Promise<Record<string, number>> => Object.fromEntries(Object.entries(await startsByKey(stack.records)).filter(([key]) => key.startsWith(uid)).map(([key, count]) => [key.slice(uid.length + 1), count]));
+
+describe('the servers of a stage', () => {
+  it('are up before its job begins and gone when it has ended, each started once', async () => {
+    const run = await stack.startRun('served', withCheckpoint(validating(`${ASK}; ${verdict('pass', 'the same')}`)));
+    const { state } = (await run.result()) as { state: RunState };
+    expect(ofValidation(state)).toEqual([['job', 1, 'done', 1], ['reference', 1, 'done', 1], ['candidate', 1, 'done', 1]]);
+    expect(state.stages['validateOnAscend']).toMatchObject({ state: 'done', attempts: 1, figures: { verdict: 'pass' } });
+    expect(state.notes).toEqual([]);
+    expect(wrappers(state).filter(pidExists)).toEqual([]);
+    expect(await starts(run.runUid)).toEqual({ 'train.r1.a1': 1, 'convert.r1.a1': 1, 'validateOnAscend.r1.a1': 1, 'validateOnAscend.r1.a1.reference': 1, 'validateOnAscend.r1.a1.candidate': 1 });
+    expect(attributesOf(state)).toMatchObject({ FerryBackend: 'ascend (simulated)', FerryVerdict: 'pass' });
+    expect(statusOf(state, { heartbeats: [], terminated: false, ui: null }).jobs.map(({ server }) => server)).toEqual([null, null, null, 'reference', 'candidate']);
+  });
+
+  it('have the same outcome and starts when the run continues as new at every wait', async () => {
+    const run = await stack.startRun('served-anew', withCheckpoint(validating(`${ASK}; ${verdict('pass', 'the same')}`)), { rehearsal: { continueAsNewAfterMs: 0 } });
+    const { state } = (await stack.client.workflow.getHandle('served-anew').result()) as { state: RunState };
+    expect(ofValidation(state)).toEqual([['job', 1, 'done', 1], ['reference', 1, 'done', 1], ['candidate', 1, 'done', 1]]);
+    expect(Object.values(await starts(run.runUid))).toEqual([1, 1, 1, 1, 1]);
+    expect(wrappers(state).filter(pidExists)).toEqual([]);
+  });
+
+  it('make the attempt a failure when one ends before it is ready; the next attempt has servers of its own', async () => {
+    const shaky = `[ "$FERRY_ATTEMPT" -gt 1 ] || { echo 'KeyError: lm_head.weight' >&2; exit 3; }; ${SERVE}`;
+    const run = await stack.startRun('shaky', withCheckpoint(validating(`${ASK}; ${verdict('pass', 'the same')}`, shaky)));
+    const { state } = (await run.result()) as { state: RunState };
+    expect(ofValidation(state).map(([name, attempt, ended]) => `${name} ${attempt} ${ended}`)).toEqual(['job 1 failed', 'reference 1 done', 'candidate 1 failed', 'job 2 done', 'reference 2 done', 'candidate 2 done']);
+    expect(state.jobs.find((job) => job.stage === 'validateOnAscend' && job.server === undefined)?.reason).toContain('the server candidate exited with code 3 before it was ready: KeyError: lm_head.weight; 1 of 2 failures');
+    expect(await starts(run.runUid)).not.toHaveProperty(['validateOnAscend.r1.a1']);
+    expect(wrappers(state).filter(pidExists)).toEqual([]);
+  });
+
+  it('that ends with 0 before it is ready has not become ready, and 78 asks a person at once, with nothing left running', async () => {
+    const idle = await stack.startRun('idle', withCheckpoint(validating(ASK, 'exit 0')));
+    const waiting = await until(idle, (s) => s.gates['repair.validateOnAscend'] !== undefined);
+    expect(waiting.failure?.message).toContain('the server candidate exited with code 0 before it was ready');
+    expect(wrappers(waiting).filter(pidExists)).toEqual([]);
+    await idle.terminate();
+
+    const wrong = await stack.startRun('wrong', withCheckpoint(validating(ASK, 'echo no such model; exit 78')));
+    const asked = await until(wrong, (s) => s.gates['repair.validateOnAscend'] !== undefined);
+    expect(asked.stages['validateOnAscend']?.attempts).toBe(1);
+    expect(asked.failure?.message).toContain('exited with code 78 before it was ready: no such model');
+    expect(wrappers(asked).filter(pidExists)).toEqual([]);
+    await wrong.terminate();
+  });
+
+  it('that is not ready in time makes the attempt a failure that names its deadline', async () => {
+    const spec = withCheckpoint(validating(ASK, 'sleep 600'));
+    Object.assign((spec.stages.validateOnAscend as { servers: { candidate: object }; job: object }).servers.candidate, { readyWithin: '2 seconds' });
+    Object.assign((spec.stages.validateOnAscend as { job: object }).job, { failures: 1 });
+    const run = await stack.startRun('late', spec);
+    const waiting = await until(run, (s) => s.gates['repair.validateOnAscend'] !== undefined);
+    expect(waiting.failure?.message).toMatch(/the server candidate was not ready by 20\d\d-.*: give it longer with readyWithin/);
+    expect(wrappers(waiting).filter(pidExists)).toEqual([]);
+    await run.terminate();
+  });
+
+  it('are the same ones after the worker was killed, and a run that is cancelled leaves none', async () => {
+    const run = await stack.startRun('killed', withCheckpoint(validating('sleep 600')));
+    const serving = await until(run, (s) => s.jobs.some((job) => job.stage === 'validateOnAscend' && job.server === undefined && job.handle !== undefined));
+    await worker.kill9();
+    expect(wrappers(serving).filter(pidExists)).toHaveLength(3);
+    worker = await stack.startWorker();
+    await run.cancel();
+    await expect(run.result()).rejects.toThrow();
+    expect(wrappers(serving).filter(pidExists)).toEqual([]);
+    expect(Object.values(await starts(run.runUid))).toEqual([1, 1, 1, 1, 1]);
+  });
+});
+
+describe('a verdict', () => {
+  it.each([
+    ['fail', 'agreement 0.41, at least 0.98 wanted', 'fail'],
+    ['inconclusive', 'only 12 positions', 'inconclusive'],
+    ['passed', 'misspelt', 'inconclusive'],
+  ])('of %s comes to a person with its reasons, and to nobody else', async (value, reason, meant) => {
+    const run = await stack.startRun(`verdict-${value}`, withCheckpoint(validating(`${ASK}; ${verdict(value, reason)}`)));
+    const waiting = await until(run, (s) => s.gates['repair.validateOnAscend'] !== undefined);
+    expect(waiting.failure).toMatchObject({ kind: 'validation_accuracy', nextAction: 'ask_human', message: expect.stringMatching(new RegExp(`^validateOnAscend: ${meant}: .*${reason}`)) });
+    expect(waiting.stages['validateOnAscend']).toMatchObject({ state: 'waiting', attempts: 1, outputs: {} });
+    expect(waiting.notes.map(({ text }) => text).join()).toMatch(/its validation is kept: ferry artifact show sha256:/);
+    expect(attributesOf(waiting)).toMatchObject({ FerryVerdict: meant });
+    expect(wrappers(waiting).filter(pidExists)).toEqual([]);
+    await run.terminate();
+  });
+});
