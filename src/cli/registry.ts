@@ -26,6 +26,7 @@ export interface CommandEntry {
 /** Every command, in the order of the help. Nothing here loads one. */
 export const COMMANDS: readonly CommandEntry[] = [
   { name: 'dev', summary: 'run a Temporal server with its Web UI and a worker on this machine', takes: ['server', 'site'], signals: 'own', load: () => import('./commands/dev.js') },
+  { name: 'demo', summary: 'bring a small real model from text to an approved release, on this machine', takes: ['server', 'site'], signals: 'own', load: () => import('./commands/demo.js') },
   { name: 'worker', summary: 'run a worker for this site', takes: ['server', 'site'], signals: 'tell', load: () => import('./commands/worker.js') },
   { name: 'plan', summary: 'show what a spec would do, and what is wrong with it', takes: ['site'], load: () => import('./commands/plan.js') },
   { name: 'start', summary: 'start a run', takes: ['server', 'site'], load: () => import('./commands/start.js') },

@@ -1,17 +1,12 @@
 import type { Command } from 'commander';
 import { mkdir } from 'node:fs/promises';
 import * as z from 'zod';
-import { ClientError, EXIT_UNREACHABLE, EXIT_USAGE } from '../../client/errors.js';
-import { ServerNotFoundError } from '../../engines/temporal-server/find-server.js';
-import { PortTakenError } from '../../engines/temporal-server/ports.js';
-import { ServerStartError } from '../../engines/temporal-server/server-process.js';
+import { ClientError, EXIT_USAGE } from '../../client/errors.js';
 import type { CliContext } from '../context.js';
 import { prepareDevSite, type DevSite } from '../dev/dev-site.js';
+import { EndSignals } from '../dev/end-signals.js';
 import { startDev, type RunningDev } from '../dev/run-dev.js';
-
-/** By custom 128 plus the signal's number. A closed terminal (SIGHUP) is a request to end like SIGTERM. */
-const EXIT_BY_SIGNAL = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 } as const;
-type EndSignal = keyof typeof EXIT_BY_SIGNAL;
+import { withExitCode } from '../dev/start-errors.js';
 
 const Port = z.coerce.number().int().min(0).max(65_535);
 const Options = z.object({ port: Port, uiPort: Port, headless: z.boolean().default(false) });
@@ -69,57 +64,6 @@ export async function run(context: CliContext, _args: string[], options: unknown
   }
 }
 
-/** npm and npx pass on a Ctrl-C that the terminal sends us as well: what comes so soon is no second wish. */
-const SAME_WISH_MS = 1000;
-
-/** The first signal asks for the end, any later one for haste. Output that nobody reads any more (`closed`) is like SIGHUP, but never haste. */
-class EndSignals {
-  readonly #first = new AbortController();
-  readonly #second = new AbortController();
-  #received: EndSignal | undefined;
-  #receivedAtMs = 0;
-  readonly #onSignal = (signal: NodeJS.Signals): void => {
-    if (this.#received !== undefined) {
-      if (Date.now() - this.#receivedAtMs > SAME_WISH_MS) this.#second.abort();
-      return;
-    }
-    this.#received = signal as EndSignal;
-    this.#receivedAtMs = Date.now();
-    this.#first.abort(new Error(`interrupted by ${signal}`));
-  };
-
-  readonly #onClosed = (): void => {
-    if (this.#received === undefined) this.#onSignal('SIGHUP');
-  };
-
-  constructor(private readonly closed: AbortSignal) {
-    closed.addEventListener('abort', this.#onClosed);
-    if (closed.aborted) this.#onClosed();
-    for (const signal of Object.keys(EXIT_BY_SIGNAL)) process.on(signal, this.#onSignal);
-  }
-
-  get first(): AbortSignal {
-    return this.#first.signal;
-  }
-
-  get second(): AbortSignal {
-    return this.#second.signal;
-  }
-
-  get exitCode(): number {
-    return EXIT_BY_SIGNAL[this.#received ?? 'SIGTERM'];
-  }
-
-  async wait(): Promise<void> {
-    if (!this.first.aborted) await new Promise((resolve) => this.first.addEventListener('abort', resolve, { once: true }));
-  }
-
-  dispose(): void {
-    this.closed.removeEventListener('abort', this.#onClosed);
-    for (const signal of Object.keys(EXIT_BY_SIGNAL)) process.off(signal, this.#onSignal);
-  }
-}
-
 function welcome({ info, taskQueues }: RunningDev, site: DevSite): string {
   const rows = [
     ['Temporal', `${info.address}, namespace ${info.namespace}${info.pids.server === null ? ' (not ours: it stays when this ends)' : ''}`],
@@ -136,11 +80,4 @@ Start a run with: ferry start SPEC.yaml
 See them with:    ferry list
 End with Ctrl-C: jobs save first, and the next ferry dev goes on.
 `;
-}
-
-/** The engines know no exit codes. A port is a matter of usage; the rest may work the next time. */
-function withExitCode(error: unknown): unknown {
-  if (!(error instanceof PortTakenError || error instanceof ServerNotFoundError || error instanceof ServerStartError)) return error;
-  const exitCode = error instanceof PortTakenError ? EXIT_USAGE : EXIT_UNREACHABLE;
-  return new ClientError({ code: error.code, message: error.message, hint: error.hint, exitCode, cause: error });
 }
