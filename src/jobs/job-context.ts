@@ -10,6 +10,11 @@ export class JobConfigurationError extends Error {
   override readonly name = 'JobConfigurationError';
 }
 
+/** Thrown when the job's data are wrong in a way that the message says whole: the log's last line is it, not a stack. Ends the job with 1. */
+export class JobDataError extends Error {
+  override readonly name = 'JobDataError';
+}
+
 /** A line for the progress file; docs/job-contract.md has the forms. */
 export type ProgressLine = Readonly<Record<string, unknown>>;
 
@@ -84,7 +89,8 @@ export async function runJobProgram(program: JobProgram, world: Parameters<typeo
       world.log('stopped as asked; try again');
       return JOB_EXIT.tryAgain;
     }
-    world.log(error instanceof JobConfigurationError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error));
+    const isSaid = error instanceof JobConfigurationError || error instanceof JobDataError;
+    world.log(isSaid ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error));
     return error instanceof JobConfigurationError ? JOB_EXIT.configuration : JOB_EXIT.failed;
   }
 }

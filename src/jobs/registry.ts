@@ -8,4 +8,6 @@ export interface JobEntry {
 }
 
 /** modelferry's own programs under the job contract, run by `ferry job NAME`. Nothing here loads one. */
-export const JOBS: readonly JobEntry[] = [];
+export const JOBS: readonly JobEntry[] = [
+  { name: 'convert-checkpoint', summary: 'convert FP32 safetensors to BF16 and audit the result', load: () => import('./convert-checkpoint.js') },
+];

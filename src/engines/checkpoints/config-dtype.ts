@@ -1,0 +1,41 @@
+import { jsonMembers } from '../safetensors/json-text.js';
+import { CheckpointError } from './checkpoint-error.js';
+
+/** Python writes these as bare words, as in the time_step_limit of Mamba's configurations. */
+const PYTHON_WORDS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN/gs;
+
+/**
+ * A model's config.json with its dtype replaced: `torch_dtype`, which is added where it is absent, `dtype` where it is
+ * there, and both in the parts of a multimodal model (`text_config` …). The text is edited in place, since parsing and
+ * printing would turn 10000.0 into 10000, which some loaders refuse, and can't hold the NaN that Python writes.
+ *
+ * @param dtype as PyTorch names it, such as `bfloat16`
+ * Throws CheckpointError `config_invalid` where the text is no JSON object, and `dtype_unsupported` where it describes
+ * quantized weights.
+ */
+export function withDtype(text: string, dtype: string): string {
+  checkObject(text);
+  const members = [...jsonMembers(text)];
+  if (members.some(({ path }) => path.at(-1) === 'quantization_config')) throw new CheckpointError('dtype_unsupported', 'config.json has a quantization_config: converting quantized checkpoints is not supported yet');
+  const edits = members.filter(({ path }) => isDtypeField(path)).sort((a, b) => b.valueStart - a.valueStart);
+  let edited = text;
+  for (const { valueStart, valueEnd } of edits) edited = edited.slice(0, valueStart) + JSON.stringify(dtype) + edited.slice(valueEnd);
+  if (members.some(({ path }) => path.length === 1 && path[0] === 'torch_dtype')) return edited;
+  const brace = edited.indexOf('{') + 1;
+  return `${edited.slice(0, brace)}\n  "torch_dtype": ${JSON.stringify(dtype)}${members.length > 0 ? ',' : '\n'}${edited.slice(brace)}`;
+}
+
+function isDtypeField(path: readonly string[]): boolean {
+  const name = path.at(-1);
+  return (name === 'torch_dtype' || name === 'dtype') && path.slice(0, -1).every((key) => key.endsWith('_config'));
+}
+
+function checkObject(text: string): void {
+  let value: unknown;
+  try {
+    value = JSON.parse(text.replace(PYTHON_WORDS, (word) => (word.startsWith('"') ? word : 'null')));
+  } catch {
+    throw new CheckpointError('config_invalid', 'config.json is not JSON');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new CheckpointError('config_invalid', 'config.json is no JSON object');
+}

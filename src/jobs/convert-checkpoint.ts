@@ -1,0 +1,77 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import type { AuditReport } from '../domain/reports/audit-report.js';
+import { auditConversion } from '../engines/checkpoints/audit/audit.js';
+import { CheckpointError } from '../engines/checkpoints/checkpoint-error.js';
+import { convertCheckpoint } from '../engines/checkpoints/convert.js';
+import type { ConversionResult } from '../engines/checkpoints/convert.js';
+import { SafetensorsError } from '../engines/safetensors/safetensors-error.js';
+import { JobDataError } from './job-context.js';
+import type { JobContext } from './job-context.js';
+
+const Params = z.strictObject({
+  dtype: z.literal('bf16'),
+  /** Of the tensors in one shard; the default is what transformers saves. */
+  maxShardBytes: z.number().int().positive().default(5_000_000_000),
+});
+
+const TARGET = { bf16: 'BF16' } as const;
+
+/** A model of 60,000 tensors would write as many lines; nobody sees more than a few a second. */
+const PROGRESS_INTERVAL_MS = 500;
+
+/**
+ * Converts the input `checkpoint`, a Hugging Face folder, to the output `model`, and audits what came of it into
+ * `audit/audit.json`. Ends well whatever the audit says: the verdict is a progress line of its own, and the run judges.
+ */
+export async function run(job: JobContext): Promise<void> {
+  const source = job.input('checkpoint');
+  const { dtype, maxShardBytes } = job.params(Params);
+  const target = job.output('model');
+
+  const converted = await convert(job, { source, target, dtype: TARGET[dtype], maxShardBytes });
+  if (converted.left.length > 0) job.log(`left behind, since no loader needs them: ${converted.left.join(', ')}`);
+
+  job.progress({ phase: 'auditing' });
+  const report = await auditConversion({ source, target, signal: job.signal });
+  await mkdir(job.output('audit'), { recursive: true });
+  await writeFile(join(job.output('audit'), 'audit.json'), `${JSON.stringify(report, null, 2)}\n`);
+
+  job.progress({ step: converted.tensors, total: converted.tensors, metrics: metricsOf(converted, report) });
+  for (const reason of report.verdict.reasons) job.log(`audit: ${report.verdict.value}: ${reason}`);
+  job.progress({ verdict: report.verdict });
+}
+
+async function convert(job: JobContext, request: Omit<Parameters<typeof convertCheckpoint>[0], 'signal' | 'onProgress'>): Promise<ConversionResult> {
+  let told = 0;
+  try {
+    return await convertCheckpoint({
+      ...request,
+      signal: job.signal,
+      onProgress: ({ tensors, bytes }, plan) => {
+        if (tensors < plan.tensors && Date.now() - told < PROGRESS_INTERVAL_MS) return;
+        told = Date.now();
+        job.progress({ step: tensors, total: plan.tensors, metrics: { tensors, bytes } });
+      },
+    });
+  } catch (error) {
+    if (error instanceof SafetensorsError) throw new JobDataError(`checkpoint_corrupt: ${error.message}`);
+    if (error instanceof CheckpointError) throw new JobDataError(`${PREFIX[error.code]}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Failure kinds of the domain, by what stood in the way. */
+const PREFIX = {
+  dtype_unsupported: 'unsupported_op_dtype',
+  config_missing: 'checkpoint_corrupt',
+  config_invalid: 'checkpoint_corrupt',
+  output_exists: 'storage_error',
+} as const satisfies Record<CheckpointError['code'], string>;
+
+function metricsOf(converted: ConversionResult, report: AuditReport): Record<string, number> {
+  const { tensors, shards, bytesIn, bytesOut } = converted;
+  const { nan, infinite, overflowed } = report.values;
+  return { tensors, shards, bytesIn, bytesOut, nan, infinite, overflowed, maxRelativeError: report.maxRelativeError };
+}
