@@ -11,7 +11,7 @@ import type { JobHandle, JobObservation, JobRequest } from '../../src/domain/job
 
 export const PACKAGE_ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const WRAPPER = join(PACKAGE_ROOT, 'dist/engines/jobs/wrapper.js');
-const SOURCES = ['src/engines/jobs', 'src/engines/artifacts', 'src/domain', 'src/activities/jobs/executors'];
+const SOURCES = ['src/engines', 'src/jobs', 'src/domain', 'src/activities/jobs/executors'];
 const BUILD_LOCK = join(tmpdir(), 'modelferry-test-build.lock');
 
 function newestSource(): number {

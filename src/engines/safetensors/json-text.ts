@@ -9,8 +9,29 @@ export interface JsonMember {
   valueEnd: number;
 }
 
-// The string's form keeps the engine from holding a state for each of a long text's characters.
-const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/gs;
+const TOKEN = /["{}[\],:]|[^\s{}[\],:"]+/g;
+
+/**
+ * The tokens of a JSON text with their offsets. Strings are found by hand: as a regular expression their form needs a
+ * step of the engine's stack for each escape, and a long one would overflow it.
+ */
+function* tokensOf(text: string): Generator<{ token: string; index: number }> {
+  const pattern = new RegExp(TOKEN);
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+    if (match[0] === '"') pattern.lastIndex = endOfString(text, match.index);
+    yield { token: text.slice(match.index, pattern.lastIndex), index: match.index };
+  }
+}
+
+/** After the closing quote of the string that begins at `start`. */
+function endOfString(text: string, start: number): number {
+  for (let quote = text.indexOf('"', start + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
+    let backslashes = 0;
+    while (text[quote - 1 - backslashes] === '\\') backslashes += 1;
+    if (backslashes % 2 === 0) return quote + 1;
+  }
+  return text.length;
+}
 
 /**
  * Every member of every object in a JSON text, in the order in which their values end, repeated names included.
@@ -28,7 +49,7 @@ export function* jsonMembers(text: string): Generator<JsonMember> {
   const levels: Level[] = [];
   const pathTo = (): string[] => levels.map((level) => (level.isObject ? (level.key ?? '') : '[]'));
   let lastEnd = 0;
-  for (const { 0: token, index } of text.matchAll(TOKEN)) {
+  for (const { token, index } of tokensOf(text)) {
     const top = levels.at(-1);
     if (token === '{' || token === '[') {
       if (top?.expects === 'value' && top.valueStart < 0) top.valueStart = index;
@@ -52,14 +73,15 @@ export function* jsonMembers(text: string): Generator<JsonMember> {
   }
 }
 
-/** The path of the first name that an object of the text has twice, or undefined. */
+/** The path of a name that an object of the text has twice, the outermost such object's; undefined where there is none. */
 export function repeatedName(text: string): readonly string[] | undefined {
-  // Elements of arrays share a path: there a name may come again. The formats that are checked here have none.
   const seen = new Set<string>();
+  let repeated: readonly string[] | undefined;
   for (const { path } of jsonMembers(text)) {
     const at = JSON.stringify(path);
-    if (seen.has(at) && !path.includes('[]')) return path;
+    // Elements of arrays share a path, so there a name may come again. The formats that are checked here have no objects in arrays.
+    if (seen.has(at) && !path.includes('[]') && path.length < (repeated?.length ?? Infinity)) repeated = path;
     seen.add(at);
   }
-  return undefined;
+  return repeated;
 }
