@@ -31,7 +31,8 @@ export function withHeader(header: string | Uint8Array, data: Uint8Array = new U
 export function tensorsIn(bytes: Buffer): GivenTensor[] {
   const length = Number(bytes.readBigUInt64LE());
   const header = JSON.parse(bytes.subarray(8, 8 + length).toString()) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
-  return Object.entries(header).flatMap(([name, { dtype, shape, data_offsets: [begin, end] }]) => (name === '__metadata__' ? [] : [{ name, dtype, shape, data: bytes.subarray(8 + length + begin, 8 + length + end) }]));
+  delete header['__metadata__'];
+  return Object.entries(header).map(([name, { dtype, shape, data_offsets: [begin, end] }]) => ({ name, dtype, shape, data: bytes.subarray(8 + length + begin, 8 + length + end) }));
 }
 
 /** A Hugging Face folder. One shard makes `model.safetensors`, more make numbered ones with an index. */
@@ -50,8 +51,8 @@ export function writeCheckpoint(folder: string, shards: readonly (readonly Given
 export const f32 = (...values: number[]): Buffer => Buffer.from(new Float32Array(values).buffer);
 export const bits32 = (...values: number[]): Buffer => Buffer.from(new Uint32Array(values).buffer);
 export const bits16 = (...values: number[]): Buffer => Buffer.from(new Uint16Array(values).buffer);
-export const asFloats = (data: Uint8Array): Float32Array => new Float32Array(data.slice().buffer);
-export const asBits16 = (data: Uint8Array): Uint16Array => new Uint16Array(data.slice().buffer);
+export const asFloats = (data: Uint8Array): Float32Array => new Float32Array(new Uint8Array(data).buffer);
+export const asBits16 = (data: Uint8Array): Uint16Array => new Uint16Array(new Uint8Array(data).buffer);
 
 /** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
 export function seeded(seed: number): () => number {
@@ -73,6 +74,9 @@ export function bf16Value(bits: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -133 : sign * (1 + fraction / 128) * 2 ** (exponent - 127);
 }
 
+/** The values of all BF16 from 0 to infinity, which counts as 2^128. */
+const MAGNITUDES = Float64Array.from({ length: 0x7f81 }, (_, bits) => (bits === 0x7f80 ? 2 ** 128 : bf16Value(bits)));
+
 /**
  * The BF16 bits of an FP32 value by the definition of rounding to nearest even: of the two neighbours the closer one by
  * their values, and of two that are as close the one whose last bit is 0. Infinity counts as 2^128, as IEEE 754 has it.
@@ -83,7 +87,7 @@ export function nearestBf16(value: number): number | undefined {
   const sign = Object.is(value, -0) || value < 0 ? 0x8000 : 0;
   const magnitude = Math.abs(value);
   if (magnitude === Infinity) return sign | 0x7f80;
-  const finite = (bits: number): number => (bits === 0x7f80 ? 2 ** 128 : bf16Value(bits));
+  const finite = (bits: number): number => MAGNITUDES[bits] ?? NaN;
   let low = 0;
   let high = 0x7f80;
   while (high - low > 1) {

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { withDtype } from '../../../src/engines/checkpoints/config-dtype.js';
+
+it.each([
+  ['replaces torch_dtype and nothing else', '{\n "rope_theta": 10000.0, "big": 9007199254740993,\n "torch_dtype": "float32", "limit": [0.0, Infinity]}', '{\n "rope_theta": 10000.0, "big": 9007199254740993,\n "torch_dtype": "bfloat16", "limit": [0.0, Infinity]}'],
+  ['replaces dtype too', '{"dtype":"float32","torch_dtype" : null}', '{"dtype":"bfloat16","torch_dtype" : "bfloat16"}'],
+  ['adds torch_dtype where it is absent', '{"dtype": "float32"}', '{\n  "torch_dtype": "bfloat16","dtype": "bfloat16"}'],
+  ['adds it to an empty file', '{}', '{\n  "torch_dtype": "bfloat16"\n}'],
+  ['reaches the parts of a multimodal model', '{"torch_dtype":"float32","text_config":{"dtype":"float32","x":{"dtype":"float32"}}}', '{"torch_dtype":"bfloat16","text_config":{"dtype":"bfloat16","x":{"dtype":"float32"}}}'],
+  ['leaves a text that only looks like it', String.raw`{"a":"\"torch_dtype\": \"float32\"","torch_dtype":"float32"}`, String.raw`{"a":"\"torch_dtype\": \"float32\"","torch_dtype":"bfloat16"}`],
+])('%s', (_, before, after) => {
+  expect(withDtype(before, 'bfloat16')).toBe(after);
+});
+
+it.each([
+  ['{', 'config_invalid'],
+  ['[]', 'config_invalid'],
+  ['', 'config_invalid'],
+  ['{"quantization_config":{"quant_method":"fp8"}}', 'dtype_unsupported'],
+])('refuses %j as %s', (text, code) => {
+  expect(() => withDtype(text, 'bfloat16')).toThrow(expect.objectContaining({ code }));
+});
