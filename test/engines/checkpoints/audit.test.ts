@@ -165,6 +165,32 @@ describe('the audit fails', () => {
     expect(report.verdict.value).toBe('fail');
   });
 
+  it('an infinity for the largest value that has a finite nearest', async () => {
+    const tensor: GivenTensor = { name: 'w', dtype: 'F32', shape: [1], data: bits32(0x7f7f7fff) };
+    writeCheckpoint(source, [[tensor]], FILES);
+    putTarget([[{ ...tensor, dtype: 'BF16', data: bits16(0x7f80) }]]);
+    const report = await audit();
+    expect(report.values.overflowed).toBe(0);
+    expect(report.verdict.reasons[0]).toContain('the tensor w has 1 of 1 values out of bounds');
+  });
+
+  it.each([0, 262_143, 262_144, 599_999])('a value at %i of a tensor that is read in several pieces', async (at) => {
+    const tensor: GivenTensor = { name: 'w', dtype: 'F32', shape: [600_000], data: Buffer.from(new Float32Array(600_000).fill(1).buffer) };
+    const copied: GivenTensor = { name: 'u', dtype: 'U8', shape: [1_200_000], data: Buffer.alloc(1_200_000) };
+    const made = Buffer.from(new Uint16Array(600_000).fill(0x3f80).buffer);
+    writeCheckpoint(source, [[tensor, copied]], FILES);
+    putTarget([[{ ...tensor, dtype: 'BF16', data: made }, copied]]);
+    expect((await audit()).verdict.value).toBe('pass');
+    made[2 * at] = 0x81;
+    putTarget([[{ ...tensor, dtype: 'BF16', data: made }, copied]]);
+    expect((await audit()).verdict.reasons[0]).toBe(`the tensor w has 1 of 600000 values out of bounds, the first at ${at}: 1 became 1.0078125`);
+    made[2 * at] = 0x80;
+    const other = Buffer.alloc(1_200_000);
+    other[2 * at] = 1;
+    putTarget([[{ ...tensor, dtype: 'BF16', data: made }, { ...copied, data: other }]]);
+    expect((await audit()).verdict.reasons[0]).toBe('the tensor u is U8 on both sides and its bytes differ');
+  });
+
   it('with a report of bounded size, however much is wrong', async () => {
     const many = Array.from({ length: 500 }, (_, i): GivenTensor => ({ name: `layer.${i}.${'x'.repeat(200)}`, dtype: 'F32', shape: [1], data: f32(1) }));
     writeCheckpoint(source, [many], FILES);
