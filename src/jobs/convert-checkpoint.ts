@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { AuditReport } from '../domain/reports/audit-report.js';
+import { oneLine } from '../domain/text.js';
 import { auditConversion } from '../engines/checkpoints/audit/audit.js';
 import { CheckpointError } from '../engines/checkpoints/checkpoint-error.js';
 import { convertCheckpoint } from '../engines/checkpoints/convert.js';
@@ -21,6 +22,9 @@ const TARGET = { bf16: 'BF16' } as const;
 /** A model of 60,000 tensors would write as many lines; nobody sees more than a few a second. */
 const PROGRESS_INTERVAL_MS = 500;
 
+/** A training folder may hold thousands of files. */
+const MAX_LOG_LINE = 4000;
+
 /**
  * Converts the input `checkpoint`, a Hugging Face folder, to the output `model`, and audits what came of it into
  * `audit/audit.json`. Ends well whatever the audit says: the verdict is a progress line of its own, and the run judges.
@@ -31,7 +35,7 @@ export async function run(job: JobContext): Promise<void> {
   const target = job.output('model');
 
   const converted = await convert(job, { source, target, dtype: TARGET[dtype], maxShardBytes });
-  if (converted.left.length > 0) job.log(`left behind, since no loader needs them: ${converted.left.join(', ')}`);
+  if (converted.left.length > 0) job.log(oneLine(`left behind, since no loader needs them: ${converted.left.join(', ')}`, MAX_LOG_LINE));
 
   job.progress({ phase: 'auditing' });
   const report = await auditConversion({ source, target, signal: job.signal });

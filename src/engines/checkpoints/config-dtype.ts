@@ -16,7 +16,7 @@ const PYTHON_WORDS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN/gs;
 export function withDtype(text: string, dtype: string): string {
   checkObject(text);
   const members = [...jsonMembers(text)];
-  if (members.some(({ path }) => path.at(-1) === 'quantization_config')) throw new CheckpointError('dtype_unsupported', 'config.json has a quantization_config: converting quantized checkpoints is not supported yet');
+  if (members.some(({ path, valueStart, valueEnd }) => path.at(-1) === 'quantization_config' && text.slice(valueStart, valueEnd) !== 'null')) throw new CheckpointError('dtype_unsupported', 'config.json has a quantization_config: converting quantized checkpoints is not supported yet');
   const edits = members.filter(({ path }) => isDtypeField(path)).sort((a, b) => b.valueStart - a.valueStart);
   let edited = text;
   for (const { valueStart, valueEnd } of edits) edited = edited.slice(0, valueStart) + JSON.stringify(dtype) + edited.slice(valueEnd);

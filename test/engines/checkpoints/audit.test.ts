@@ -82,7 +82,7 @@ describe('the audit passes', () => {
       await convertCheckpoint({ source, target, dtype: 'BF16', maxShardBytes: 7000 });
       expect((await audit()).verdict).toMatchObject({ value: 'pass' });
     }
-  });
+  }, 30_000);
 
   it('every subnormal that is rounded to the nearest, and none that is a step away', async () => {
     const bits = [0x0, 0x1, 0x7fff, 0x8000, 0x8001, 0x17fff, 0x18000, 0x18001, 0x7f7fff, 0x7fffff, 0x800000];

@@ -7,6 +7,7 @@ it.each([
   ['adds torch_dtype where it is absent', '{"dtype": "float32"}', '{\n  "torch_dtype": "bfloat16","dtype": "bfloat16"}'],
   ['adds it to an empty file', '{}', '{\n  "torch_dtype": "bfloat16"\n}'],
   ['reaches the parts of a multimodal model', '{"torch_dtype":"float32","text_config":{"dtype":"float32","x":{"dtype":"float32"}}}', '{"torch_dtype":"bfloat16","text_config":{"dtype":"bfloat16","x":{"dtype":"float32"}}}'],
+  ['takes a quantization_config of null for none', '{"torch_dtype":"float32","quantization_config":null}', '{"torch_dtype":"bfloat16","quantization_config":null}'],
   ['leaves a text that only looks like it', String.raw`{"a":"\"torch_dtype\": \"float32\"","torch_dtype":"float32"}`, String.raw`{"a":"\"torch_dtype\": \"float32\"","torch_dtype":"bfloat16"}`],
 ])('%s', (_, before, after) => {
   expect(withDtype(before, 'bfloat16')).toBe(after);

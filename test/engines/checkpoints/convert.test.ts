@@ -55,7 +55,7 @@ function differences(before: readonly GivenTensor[], folder: string): string[] {
 }
 
 describe('a conversion', () => {
-  it.each(Array.from({ length: 40 }, (_, seed) => seed))('turns every tensor of a random checkpoint into the nearest, whole and readable (seed %i)', async (seed) => {
+  it.each(Array.from({ length: 25 }, (_, seed) => seed))('turns every tensor of a random checkpoint into the nearest, whole and readable (seed %i)', async (seed) => {
     const random = seeded(seed);
     const shards = randomShards(random);
     writeCheckpoint(source, shards);
@@ -74,11 +74,11 @@ describe('a conversion', () => {
     const random = seeded(99);
     const values = Float32Array.from({ length: 300_001 }, () => (random() - 0.5) * 2 ** (random() * 200 - 100));
     const large: GivenTensor = { name: 'large', dtype: 'F32', shape: [300_001], data: Buffer.from(values.buffer) };
-    const copied: GivenTensor = { name: 'copied', dtype: 'U8', shape: [2_200_003], data: Buffer.from(Array.from({ length: 2_200_003 }, (_, i) => i % 251)) };
+    const copied: GivenTensor = { name: 'copied', dtype: 'U8', shape: [2_200_003], data: Buffer.alloc(2_200_003, 'no period of a power of two') };
     writeCheckpoint(source, [[large, copied]]);
     await convert();
     expect(differences([large, copied], target)).toEqual([]);
-  });
+  }, 30_000);
 
   it('gives the same bytes each time', async () => {
     writeCheckpoint(source, [[tensor('b', 40), tensor('a', 4)], [tensor('c', 50)]], { 'tokenizer.json': '{}' });

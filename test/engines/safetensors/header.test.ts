@@ -106,7 +106,7 @@ describe('a safetensors header', () => {
       }
     }
     expect(refused).toBeGreaterThan(200);
-  });
+  }, 30_000);
 });
 
 describe('a tensor', () => {

@@ -18,7 +18,6 @@ const SPECS = [
   { name: '7', dtype: 'BF16', shape: [] },
 ] as const;
 
-// oxlint-disable-next-line typescript/require-await -- a source of pieces is asynchronous
 async function* pieces(...parts: number[][]): AsyncGenerator<Uint8Array, void, undefined> {
   for (const part of parts) yield Uint8Array.from(part);
 }
