@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { systemCode } from './store-error.js';
 
 let counter = 0;
@@ -30,8 +30,8 @@ export async function syncDirectoryAsync(path: string): Promise<void> {
   }
 }
 
-function writeTemp(path: string, content: string, durable: boolean): string {
-  const temp = tempName(path);
+function writeTemp(path: string, content: string, durable: boolean, tempDir = dirname(path)): string {
+  const temp = tempName(join(tempDir, basename(path)));
   const fd = openSync(temp, 'wx');
   try {
     const bytes = Buffer.from(content);
@@ -47,9 +47,12 @@ function writeTemp(path: string, content: string, durable: boolean): string {
   return temp;
 }
 
-/** Puts `content` at `path` as a whole or not at all, replacing what was there. `durable` survives a power cut. */
-export function writeAtomically(path: string, content: string, { durable }: { durable: boolean }): void {
-  const temp = writeTemp(path, content, durable);
+/**
+ * Puts `content` at `path` as a whole or not at all, replacing what was there. `durable` survives a power cut. Where
+ * every name beside `path` means something, `tempDir` is another directory of the same file system.
+ */
+export function writeAtomically(path: string, content: string, { durable, tempDir }: { durable: boolean; tempDir?: string }): void {
+  const temp = writeTemp(path, content, durable, tempDir);
   try {
     renameSync(temp, path);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { ArtifactRef, Manifest } from '../../domain/artifact.js';
+import type { ArtifactRef, Manifest, ManifestFile } from '../../domain/artifact.js';
 import { digestOf } from '../../domain/digest.js';
 import { syncDirectoryAsync, writeAtomically } from './durable-file.js';
 import { compareWithManifest, hashTree } from './manifest.js';
@@ -13,6 +13,11 @@ import type { FileStat, Tree } from './tree.js';
 export interface TakeInOptions {
   kind: string;
   annotations?: Record<string, string>;
+}
+
+/** A file of an artifact and where the store keeps it. */
+export interface StoredFile extends ManifestFile {
+  source: string;
 }
 
 interface Meta {
@@ -113,6 +118,14 @@ export class LocalStore {
     const problems = await this.verify(digest);
     if (problems.length > 0) throw corrupt(digest, problems);
     return data;
+  }
+
+  /** The artifact's files with where each lies, after the check of `open`. Nobody may write to them. */
+  async files(digest: string): Promise<StoredFile[]> {
+    const data = await this.open(digest);
+    const manifest = await this.#manifest(digest);
+    if (manifest === undefined) throw corrupt(digest, ['manifest.json: unreadable']);
+    return manifest.files.map((file) => ({ ...file, source: join(data, file.path) }));
   }
 
   /** Hashes the whole artifact and names every file that is wrong; an empty list means that it is whole. */

@@ -1,4 +1,5 @@
 import type { ArtifactRef, StoreKind } from '../../../domain/artifact.js';
+import type { StoredFile } from '../../../engines/artifacts/local-store.js';
 
 /** Where artifacts live: content-addressed and immutable. All methods throw StoreError. */
 export interface ArtifactStore {
@@ -8,4 +9,6 @@ export interface ArtifactStore {
   find(digest: string): Promise<ArtifactRef | undefined>;
   /** Reads everything and names each file that is wrong; an empty list means whole. */
   verify(digest: string): Promise<string[]>;
+  /** Its files with their hashes and where this host can read them. Nobody may write to them. */
+  files(digest: string): Promise<StoredFile[]>;
 }

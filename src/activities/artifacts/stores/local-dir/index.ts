@@ -9,5 +9,6 @@ export function createLocalDirStore({ path }: { path: string }): ArtifactStore {
     add: (source, options) => store.add(source, options),
     find: (digest) => store.find(digest),
     verify: (digest) => store.verify(digest),
+    files: (digest) => store.files(digest),
   };
 }
