@@ -48,6 +48,10 @@ export function shownError(error: unknown, command: string): ShownError {
       return { ...shown, code: 'usage', message: e.message.replace(/^error: /, '').replaceAll('\n', ' '), hint: `See: ${command} --help`, exitCode: EXIT.usage };
     case 'StoreError':
       return { ...shown, problems: [], hint: HINTS_OF_STORE[shown.code] ?? 'Look at the store and its disk; the command is safe to repeat', exitCode: shown.code === 'artifact_missing' || shown.code === 'path_refused' ? EXIT.usage : EXIT.negative };
+    case 'ReleaseError': {
+      const usage = shown.code === 'release_missing' || shown.code === 'release_refused';
+      return { ...shown, problems: [], hint: usage ? 'See what is there with: ferry release list' : 'See all that is wrong with: ferry release verify REF', exitCode: usage ? EXIT.usage : EXIT.negative };
+    }
     default:
       return { code: 'unexpected', message: e.message, hint: 'This is a mistake in ferry, or something broke underneath it; FERRY_DEBUG=1 shows where', problems: [], exitCode: EXIT.negative };
   }

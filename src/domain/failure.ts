@@ -76,6 +76,8 @@ export const STOPS = {
   storage_unavailable: { meaning: 'the store or the job directory cannot be used just now', retryable: true },
   executor_unavailable: { meaning: 'an executor could not do what it was asked for just now', retryable: true },
   approval_unproved: { meaning: 'the approvals that the run carries cannot be verified', retryable: false },
+  release_exists: { meaning: 'the version is published already with another content', retryable: false },
+  release_refused: { meaning: 'what was approved cannot be published as it is', retryable: false },
   rejected: { meaning: 'the release was rejected', retryable: false },
   expired: { meaning: 'nobody decided before the deadline', retryable: false },
   stopped: { meaning: 'a person stopped the run', retryable: false },

@@ -22,6 +22,20 @@ export const StoreConfig = z.discriminatedUnion('kind', [
 ]);
 export type StoreConfig = z.infer<typeof StoreConfig>;
 
+/** Where releases go. One layout directory a model lies in `root`, with a tag for each version. */
+export const ReleasesConfig = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('oci-layout'),
+    root: z
+      .string()
+      .min(1)
+      .regex(/^[^:@]*$/, 'a path without : and @, at which tools split references')
+      .optional()
+      .describe('Default: $FERRY_HOME/releases.'),
+  }),
+]);
+export type ReleasesConfig = z.infer<typeof ReleasesConfig>;
+
 const SecretSource = z.union([z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })]);
 export type SecretSource = z.infer<typeof SecretSource>;
 
@@ -56,6 +70,7 @@ export const Site = z
     name: Id.default('site'),
     executors: z.record(Id, ExecutorConfig).default({ local: { kind: 'local', backends: ['cpu', 'nvidia', 'ascend'], env: {} } }),
     store: StoreConfig.default({ kind: 'local-dir' }),
+    releases: ReleasesConfig.default({ kind: 'oci-layout' }),
     secrets: z.record(Id, SecretSource).default({}),
     approvers: z.array(Approver).max(1000).default([]),
     operators: z.array(PersonName).max(1000).optional().describe('Who may answer repair gates; absent: anyone who can reach the server.'),

@@ -8,6 +8,7 @@ export function withAbsolutePaths(site: Site, source: string, home: string): Sit
   return {
     ...site,
     executors: Object.fromEntries(Object.entries(site.executors).map(([id, config]) => [id, { ...config, jobsRoot: at(config.jobsRoot, 'jobs') }])),
+    releases: { ...site.releases, root: at(site.releases.root, 'releases') },
     store: { ...site.store, path: at(site.store.path, 'store') },
   };
 }

@@ -63,6 +63,7 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
   const { hostId } = hostIdentity();
   const siteView = siteViewOf(site, hostId);
   const storeRoot = site.store.path ?? join(home, 'store');
+  const releasesRoot = site.releases.root ?? join(home, 'releases');
   const store = createStore(site.store, storeRoot);
   const executors = executorsByQueue(settings, storeRoot, hostId);
 
@@ -79,7 +80,7 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
       ...common,
       taskQueue: WORKFLOW_QUEUE,
       workflowBundle: { codePath: BUNDLE },
-      activities: { ...createSiteActivities({ siteView }), ...createArtifactActivities({ store }), ...createReleaseActivities({ store, siteView, client }), ...createRunActivities({ store, client }) },
+      activities: { ...createSiteActivities({ siteView }), ...createArtifactActivities({ store }), ...createReleaseActivities({ store, siteView, client, releasesRoot }), ...createRunActivities({ store, client }) },
     }),
   ];
   for (const [queue, here] of executors) {

@@ -4,11 +4,19 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { ArtifactRef } from '../../domain/artifact.js';
 import { excludedFrom, requestersOf, unproved, type ApprovalSubject } from '../../domain/approval.js';
-import { canonicalJson } from '../../domain/canonical.js';
 import type { Gate } from '../../domain/gate.js';
 import { rolesOf, type SiteView } from '../../domain/site-view.js';
 import { StartInput } from '../../domain/run-input.js';
 import { RunSpec } from '../../domain/spec.js';
+import type { StopCode } from '../../domain/failure.js';
+import { oneLine } from '../../domain/text.js';
+import { isStorageFull } from '../../engines/artifacts/store-error.js';
+import type { BlobFile } from '../../engines/oci/blobs.js';
+import { checkUntaken, placeOf } from '../../engines/oci/layout-index.js';
+import { releaseDocument } from '../../engines/oci/release-document.js';
+import { ReleaseError, type ReleaseErrorCode } from '../../engines/oci/release-error.js';
+import { planRelease, type ReleasePart } from '../../engines/oci/release-plan.js';
+import { writeRelease } from '../../engines/oci/write-release.js';
 import { failure } from '../../temporal-failure.js';
 import type { ArtifactStore } from '../artifacts/stores/store.js';
 import { beating, storeFailure } from '../guards.js';
@@ -29,17 +37,37 @@ export interface PublishRequest {
 }
 
 export interface ReleaseActivities {
-  /** Verifies the approvals and every byte of what they are about, then writes the release down. Idempotent: same request, same digest. */
-  publishRelease(request: PublishRequest): Promise<{ release: ArtifactRef; ref: string }>;
+  /** Verifies the approvals and every byte of what they are about, then writes the release into the layout of its model. Idempotent: same request, same digests. */
+  publishRelease(request: PublishRequest): Promise<PublishedRelease>;
 }
 
-export function createReleaseActivities(deps: { store: ArtifactStore; siteView: SiteView; client: Client }): ReleaseActivities {
+export interface PublishedRelease {
+  /** The artifact that holds release.json. */
+  release: ArtifactRef;
+  /** `oci:LAYOUT:VERSION@DIGEST`. */
+  ref: string;
+  /** The one of `ref`: of the model's manifest. Workers of before there was a layout did not tell it. */
+  digest?: string;
+}
+
+const STOP_OF_RELEASE_ERROR = {
+  release_exists: 'release_exists',
+  release_refused: 'release_refused',
+  release_missing: 'artifact_missing',
+  release_damaged: 'artifact_corrupt',
+  release_busy: 'storage_unavailable',
+} as const satisfies Record<ReleaseErrorCode, StopCode>;
+
+export function createReleaseActivities(deps: { store: ArtifactStore; siteView: SiteView; client: Client; releasesRoot: string }): ReleaseActivities {
   return {
     publishRelease: (request) =>
       beating(async () => {
         const { siteView } = deps;
         const record = await readRecord(deps.client, request.run, request.executionRunId, request.gate.openedAt);
         const { spec, requesters } = askedForIn(record.start);
+        // They become a directory and a tag, so another run's release could be taken for this one's.
+        if (request.name !== spec.model || request.version !== spec.version)
+          throw failure('approval_unproved', `not published: the run was started for ${spec.model} ${spec.version} and asks for ${oneLine(`${request.name} ${request.version}`, 200)}`);
         const subject: ApprovalSubject = {
           model: request.model,
           evidence: request.evidence,
@@ -53,8 +81,7 @@ export function createReleaseActivities(deps: { store: ArtifactStore; siteView: 
           const wrong = await deps.store.verify(ref.digest).catch(storeFailure);
           if (wrong.length > 0) throw failure('artifact_corrupt', `not published: ${ref.kind} ${ref.digest}: ${wrong.join('; ')}`.slice(0, 1000));
         }
-        const release = await write(deps.store, request);
-        return { release, ref: `${request.name}:${request.version}@${release.digest}` };
+        return await write(deps.store, deps.releasesRoot, request).catch(releaseFailure);
       }),
   };
 }
@@ -67,24 +94,40 @@ function askedForIn(start: unknown): { spec: RunSpec; requesters: string[] } {
   return { spec, requesters: requestersOf(spec, input) };
 }
 
-/** The release as one canonical document: nothing in it depends on when it is written, so a second try is the same release. */
-async function write(store: ArtifactStore, request: PublishRequest): Promise<ArtifactRef> {
-  const { name, version, run, runUid, gate, model, evidence } = request;
-  const document = canonicalJson({
-    schema: 'modelferry.release/1',
-    model: name,
-    version,
-    run,
-    runUid,
-    artifacts: { model, ...evidence },
-    approval: { identity: gate.identity, digests: gate.digests, decisions: gate.counted, at: gate.outcome?.at },
-  });
+/** Into the store first and into the layout last: what the index names is whole, and the pipeline has its record. */
+async function write(store: ArtifactStore, root: string, request: PublishRequest): Promise<PublishedRelease> {
+  const { name, version, run, runUid, model, evidence } = request;
+  const files: BlobFile[] = [];
+  const partOf = async ({ kind, digest }: ArtifactRef): Promise<ReleasePart> => {
+    const stored = await store.files(digest);
+    files.push(...stored.map(({ source, sha256, bytes }) => ({ source, bytes, digest: `sha256:${sha256}` })));
+    return { kind, digest, files: stored };
+  };
+  const parts: Record<string, ReleasePart> = {};
+  for (const [of, ref] of Object.entries(evidence)) parts[of] = await partOf(ref);
+  const plan = planRelease({ model: name, version, run, runUid, weights: await partOf(model), evidence: parts });
+  checkUntaken(placeOf(root, name).layout, version, plan.model.descriptor.digest);
+  const releaseJson = releaseDocument(request, plan);
+  const { digest } = plan.model.descriptor;
+  const release = await keep(store, releaseJson, { model: name, version, manifest: digest });
+  return { release, ref: await writeRelease({ root, model: name, version, plan, files, releaseJson }), digest };
+}
+
+/** The pipeline's own artifact of the release, which rollOut gets. */
+async function keep(store: ArtifactStore, releaseJson: string, annotations: Record<string, string>): Promise<ArtifactRef> {
   const folder = await mkdtemp(join(tmpdir(), 'modelferry-release-'));
   try {
     const file = join(folder, 'release.json');
-    await writeFile(file, document);
-    return await store.add(file, { kind: 'release', annotations: { model: name, version } }).catch(storeFailure);
+    await writeFile(file, releaseJson);
+    return await store.add(file, { kind: 'release', annotations });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** A full disk is for a person to clear: trying again for minutes only hides it. */
+function releaseFailure(error: unknown): never {
+  if (isStorageFull(error)) throw failure('storage_full', `not published: ${error instanceof Error ? error.message : String(error)}`.slice(0, 1000));
+  if (error instanceof ReleaseError) throw failure(STOP_OF_RELEASE_ERROR[error.code], `not published: ${error.message}`.slice(0, 1000));
+  return storeFailure(error);
 }

@@ -51,8 +51,11 @@ export async function loadSite({ path, env, cwd, builtIn }: SiteInput): Promise<
 }
 
 /** The directory of a site's local store: relative to the site file, or `$FERRY_HOME/store` where the site names none. */
-export function storeDirOf({ site, source }: Pick<LoadedSite, 'site' | 'source'>, home: string): string {
-  const { path } = site.store;
-  if (path === undefined) return join(home, 'store');
-  return resolve(source === 'built-in' ? home : dirname(source), path);
+export const storeDirOf = (loaded: Pick<LoadedSite, 'site' | 'source'>, home: string): string => dirOf(loaded, loaded.site.store.path, join(home, 'store'), home);
+
+/** The directory of a site's releases, by the same rules; `$FERRY_HOME/releases` where the site names none. */
+export const releasesDirOf = (loaded: Pick<LoadedSite, 'site' | 'source'>, home: string): string => dirOf(loaded, loaded.site.releases.root, join(home, 'releases'), home);
+
+function dirOf({ source }: Pick<LoadedSite, 'source'>, path: string | undefined, fallback: string, home: string): string {
+  return path === undefined ? fallback : resolve(source === 'built-in' ? home : dirname(source), path);
 }

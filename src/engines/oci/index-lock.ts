@@ -11,8 +11,8 @@ interface Claim extends ProcessIdentity {
   thread: number;
 }
 
-/** An update takes milliseconds. Whoever holds it longer on another host is gone, or the file system hangs. */
-const OTHER_HOST_MAX_MS = 10 * 60_000;
+/** An update takes milliseconds. Whoever holds it for so long is gone, or its file system hangs. */
+const HELD_MAX_MS = 10 * 60_000;
 /** A retry of the activity waits again, so this is only to say what is going on. */
 const WAIT_MS = 30_000;
 const POLL_MS = 20;
@@ -74,7 +74,9 @@ function mayFollow(directory: string, number: number): boolean {
   // Cleared away since: somebody has a higher one.
   if (text === undefined) return false;
   const claim = JSON.parse(text) as Claim;
-  if (claim.hostId !== hostIdentity().hostId) return Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > OTHER_HOST_MAX_MS;
+  if (Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > HELD_MAX_MS) return true;
+  // Nobody can tell from here what runs on another host.
+  if (claim.hostId !== hostIdentity().hostId) return false;
   if (!isAlive(claim)) return true;
   return claim.pid === process.pid && claim.thread === threadId && !heldHere.has(path);
 }

@@ -62,7 +62,8 @@ export function planRelease({ model, version, run, runUid, weights, evidence }: 
     annotations: { ...names, [ANNOTATION.artifactKind]: weights.kind, [ANNOTATION.artifactDigest]: weights.digest },
   });
   const subject = planned.descriptor;
-  const attached = Object.entries(evidence).map(([name, part]) => {
+  // Sorted, so that the order in which stages ran changes nothing.
+  const attached = Object.entries(evidence).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, part]) => {
     const annotations = { ...names, [ANNOTATION.evidence]: name, [ANNOTATION.artifactKind]: part.kind, [ANNOTATION.artifactDigest]: part.digest };
     return [name, referrerOf(MEDIA.evidence, part.files.map((file) => layerOf(file, evidenceLayerType(file.path))), subject, annotations)] as const;
   });

@@ -21,10 +21,10 @@ export const publish: StageDefinition = {
     if (!isOfThisRound(ctx.state, gate))
       throw new StageTrouble({ kind: 'approval_unproved', message: `what was approved is of round ${gate.round}, and the run was sent back since; send it back to approve`, owner: 'requester', nextAction: 'ask_human' });
     const { run, runUid, version, requesters } = ctx.state;
-    const { release, ref } = await ctx.wait(`publish:${ctx.state.round}:${stageOf(ctx.state, 'publish').attempts}`, () =>
+    const { release, ref, digest } = await ctx.wait(`publish:${ctx.state.round}:${stageOf(ctx.state, 'publish').attempts}`, () =>
       publishRelease({ run, runUid, executionRunId: workflowInfo().runId, name: ctx.state.model, version, requesters, gate, model, evidence }),
     );
-    ctx.emit({ type: 'released', ref, digest: release.digest });
+    ctx.emit({ type: 'released', ref, digest: digest ?? release.digest });
     ctx.emit({ type: 'stage_done', stage: 'publish', outputs: { release }, figures: { bytes: model.bytes } });
   },
 };

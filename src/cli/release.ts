@@ -1,0 +1,28 @@
+import { join, resolve } from 'node:path';
+import { describeRun } from '../client/describe.js';
+import { loadSite, releasesDirOf } from '../engines/config/load-site.js';
+import { parseRef, type ReleaseRef } from '../engines/oci/release-ref.js';
+import type { CliContext } from './context.js';
+import { UsageError } from './errors.js';
+import { withServer } from './server.js';
+
+/** What goes for every release so far, and must stand wherever one is judged. */
+export const UNSIGNED = 'approvals are asserted, not signed: the record says who approved, and nothing in it proves that they did';
+
+/** The releases of the site that is in force here; without a site file those of the home. */
+export async function releasesRootOf(context: CliContext): Promise<string> {
+  return releasesDirOf(await loadSite({ path: context.sitePath, env: context.env['FERRY_SITE'], cwd: context.cwd, builtIn: true }), context.home);
+}
+
+/** The release that a call means: by its reference, or as what a run made. */
+export async function releaseOf(context: CliContext, typed: string | undefined, run: string | undefined, command: string): Promise<ReleaseRef> {
+  if ((typed === undefined) === (run === undefined)) throw new UsageError(`ferry ${command} takes a release or a run`, `For example: ferry ${command} tiny:1, or: ferry ${command} --run tiny-v1`);
+  const root = await releasesRootOf(context);
+  return parseRef(typed ?? (await refOfRun(context, run ?? '')), { cwd: (path) => resolve(context.cwd, path), model: (name) => join(root, name) });
+}
+
+async function refOfRun(context: CliContext, run: string): Promise<string> {
+  const { release, state } = await withServer(context, ({ client, ui }) => describeRun({ client, run, ui }));
+  if (release === null) throw new UsageError(`${run} has released nothing: it is ${state}`, `See where it stands with: ferry status ${run}`, [], 'release_missing');
+  return release.ref;
+}
