@@ -126,7 +126,7 @@ describe('examples/hello by the command line alone', () => {
     expect(await approve('demo-manager')).toMatchObject({ code: 0, json: { accepted: true, code: 'accepted', reason: expect.any(String), quorum: { 'release-manager': { have: 1, need: 1 } } } });
 
     const ended = await ferry.call<Started & { state: string }>('start', SPEC, '--id', 'hello', '--wait');
-    expect(ended).toMatchObject({ code: 0, json: { runUid: first.runUid, state: 'completed', release: { ref: expect.stringMatching(/^hello:1@sha256:/) } } });
+    expect(ended).toMatchObject({ code: 0, json: { runUid: first.runUid, state: 'completed', release: { ref: expect.stringMatching(/^oci:.*\/releases\/hello:1@sha256:/) } } });
     const view = await ferry.status('hello');
     expect(Object.values(states(view))).toEqual(Array.from({ length: 10 }, () => 'done'));
     expect(view).toMatchObject({ state: 'completed', source: 'query', waitingOn: [], endedAt: expect.any(String), release: { digest: expect.stringMatching(/^sha256:/) } });

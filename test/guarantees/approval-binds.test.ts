@@ -50,7 +50,7 @@ describe('an approval', () => {
           expect(state.gates['approve']?.counted).toHaveLength(1);
           expect(state.decisions.filter((d) => d.accepted)).toHaveLength(1);
           // What publish proves to itself from the server's history is the same as what the run counted.
-          expect(state.release?.ref).toMatch(/^tiny:1@sha256:/);
+          expect(state.release?.ref).toMatch(/^oci:.*\/releases\/tiny:1@sha256:/);
           counted += 1;
         }),
       );
@@ -89,7 +89,7 @@ describe('an approval', () => {
     await run.signal('approve', ...(json === undefined ? [] : [JSON.parse(json)]));
     const { state } = (await run.result()) as { state: RunState };
     expect(state.gates['approve']?.counted).toMatchObject([{ approver: 'demo-manager', route: 'signal', verdict: 'approve' }]);
-    expect(state.release?.ref).toMatch(/^tiny:1@sha256:/);
+    expect(state.release?.ref).toMatch(/^oci:.*\/releases\/tiny:1@sha256:/);
   });
 
   it('never comes from the deadline: an expired gate rejects', async () => {

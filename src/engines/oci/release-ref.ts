@@ -10,7 +10,8 @@ export interface ReleaseRef {
 
 /** As the names of a spec: one path segment that starts with a letter or digit, so it never leaves the root. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
-const REF = /^(?:oci:)?(.+):([A-Za-z0-9][A-Za-z0-9._-]{0,99})(?:@(sha256:[0-9a-f]{64}))?$/;
+// Read from the front, where the first colon that fits counts; a digest that is cut short is no version.
+const REF = /^(?:oci:)?(.+?)(?<!@sha256):([A-Za-z0-9][A-Za-z0-9._-]{0,99})(?:@(sha256:[0-9a-f]{64}))?$/;
 
 /** The names that become a directory and a tag. @throws ReleaseError `release_refused` */
 export function checkNames(model: string, version: string): void {
