@@ -26,7 +26,7 @@ describe('the help', () => {
     expect(await call(['help', ...name.split(' ')])).toEqual({ code, out, err });
   });
 
-  it.each(['jobs', 'artifact'])('of the group %s lists its commands', async (group) => {
+  it.each(['jobs', 'artifact', 'release'])('of the group %s lists its commands', async (group) => {
     expect((await call([group, '--help'])).out).toMatchSnapshot();
     expect(await call([group])).toMatchObject({ code: 2, out: '' });
   });

@@ -112,9 +112,11 @@ export async function listReleases(root: string): Promise<{ releases: ListedRele
     await telling(layout, async () => {
       for (const entry of readIndex(layout)?.manifests ?? []) {
         const version = entry.annotations?.[ANNOTATION.refName];
-        if (version === undefined || entry.artifactType !== MEDIA.model) continue;
+        if (version === undefined || entry.mediaType !== MEDIA.manifest) continue;
         await telling(`${layout}:${version}`, async () => {
-          const { layers, annotations } = await readManifest(layout, entry);
+          const { artifactType, layers, annotations } = await readManifest(layout, entry);
+          // An index that another tool made need not say the type, and it may name other things too.
+          if (artifactType !== MEDIA.model) return;
           const bytes = layers.reduce((sum, { size }) => sum + size, 0);
           releases.push({ model, version, ref: formatRef({ layout, version, digest: entry.digest }), digest: entry.digest, run: annotations?.[ANNOTATION.run] ?? null, bytes });
         });

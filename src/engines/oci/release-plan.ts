@@ -64,7 +64,7 @@ export function planRelease({ model, version, run, runUid, weights, evidence }: 
   const subject = planned.descriptor;
   // Sorted, so that the order in which stages ran changes nothing.
   const attached = Object.entries(evidence).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, part]) => {
-    const annotations = { ...names, [ANNOTATION.evidence]: name, [ANNOTATION.artifactKind]: part.kind, [ANNOTATION.artifactDigest]: part.digest };
+    const annotations = { ...names, [ANNOTATION.title]: name, [ANNOTATION.evidence]: name, [ANNOTATION.artifactKind]: part.kind, [ANNOTATION.artifactDigest]: part.digest };
     return [name, referrerOf(MEDIA.evidence, part.files.map((file) => layerOf(file, evidenceLayerType(file.path))), subject, annotations)] as const;
   });
   return { model: { ...planned, blobs: [config, ...planned.blobs] }, evidence: Object.fromEntries(attached) };
