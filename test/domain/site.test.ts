@@ -20,6 +20,8 @@ describe('a site file', () => {
   });
 
   it.each<[string, object, string]>([
+    ['releases of an unknown kind', site({ releases: { kind: 'ftp' } }), 'releases'],
+    ['a root of releases at which tools would split references', site({ releases: { kind: 'oci-layout', root: '/data/a:b' } }), 'releases.root'],
     ['an executor of an unknown kind', site({ executors: { a: { kind: 'cloud' } } }), 'executors.a'],
     ['an executor id that could not be a queue', site({ executors: { 'A B': { kind: 'local' } } }), 'executors'],
     ['a person twice', site({ approvers: [{ name: 'ana', roles: ['release-manager'] }, { name: 'ana', roles: ['security'] }] }), 'approvers.1.name: one entry for each name; ana stands twice'],

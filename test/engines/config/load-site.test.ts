@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { loadSite, storeDirOf } from '../../../src/engines/config/load-site.js';
+import { loadSite, releasesDirOf, storeDirOf } from '../../../src/engines/config/load-site.js';
+import { withAbsolutePaths } from '../../../src/workers/config.js';
 
 const site = (name: string): string => `schema: modelferry.site/1\nname: ${name}\napprovers: [{name: ada, roles: [release-manager]}]\n`;
 
@@ -55,5 +56,15 @@ describe('the local store of a site', () => {
     expect(storeDirOf(builtIn, '/home/ferry')).toBe('/home/ferry/store');
     await writeFile(join(dir, 'ferry.site.yaml'), `${site('own')}store: {kind: local-dir, path: ../artifacts}\n`);
     expect(storeDirOf(await loadSite({ cwd: dir, builtIn: false }), '/home/ferry')).toBe(join(dir, '..', 'artifacts'));
+  });
+
+  it('and so do the releases', async () => {
+    const builtIn = await loadSite({ cwd: dir, builtIn: true });
+    expect(releasesDirOf(builtIn, '/home/ferry')).toBe('/home/ferry/releases');
+    await writeFile(join(dir, 'ferry.site.yaml'), `${site('own')}releases: {kind: oci-layout, root: out}\n`);
+    const own = await loadSite({ cwd: dir, builtIn: false });
+    expect(releasesDirOf(own, '/home/ferry')).toBe(join(dir, 'out'));
+    expect(withAbsolutePaths(own.site, own.source, '/home/ferry').releases.root).toBe(join(dir, 'out'));
+    expect(withAbsolutePaths(builtIn.site, builtIn.source, '/home/ferry').releases.root).toBe('/home/ferry/releases');
   });
 });

@@ -84,8 +84,8 @@ export class ReleaseBench {
 
   /** Every file of a layout with its content. */
   contents(layout = this.layout): Record<string, string> {
-    const names = readdirSync(layout, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-    return Object.fromEntries(names.map(({ parentPath, name }) => [join(parentPath, name).slice(layout.length + 1), readFileSync(join(parentPath, name), 'latin1')]).sort());
+    const files = readdirSync(layout, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    return Object.fromEntries(files.map(({ parentPath, name }) => join(parentPath, name)).sort().map((path) => [path.slice(layout.length + 1), readFileSync(path, 'latin1')]));
   }
 
   /** Writes over a blob in place, however it is protected. */
