@@ -162,7 +162,7 @@ describe('publishers at once', () => {
     await Promise.all(versions.map((version) => bench.write({ version })));
     expect((await listReleases(bench.root)).releases.map(({ version }) => version).sort()).toEqual([...versions].sort());
     for (const version of versions) expect(await problemsOf(version)).toEqual([]);
-  });
+  }, 30_000);
 
   it('of one version with two contents: exactly one wins', async () => {
     const outcomes = await Promise.allSettled(['a', 'b', 'c', 'd'].map((text) => bench.write({ model: { w: text } })));
