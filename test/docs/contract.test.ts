@@ -80,7 +80,7 @@ describe('the exit codes of the contract', () => {
   it('are those that the command uses', () => {
     const codes = rowsOf(section('Exit codes')).map(([code]) => Number(code));
     expect(codes).toEqual([...Object.values(EXIT), 130, 143]);
-    for (const file of ['src/cli/index.ts', 'src/cli/commands/dev.ts']) expect(read(file)).toMatch(/EXIT_BY_SIGNAL = \{ SIGINT: 130, SIGTERM: 143/);
+    for (const file of ['src/cli/index.ts', 'src/cli/dev/end-signals.ts']) expect(read(file)).toMatch(/EXIT_BY_SIGNAL = \{ SIGINT: 130, SIGTERM: 143/);
   });
 
   it('of jobs are done, again, and ask', () => {
