@@ -9,7 +9,7 @@ let root: string | undefined;
  * uncompiled in tests, compiled in `dist/`, and as one file in the CLI's bundle.
  */
 export function packageRoot(): string {
-  root ??= findRoot(dirname(fileURLToPath(import.meta.url)));
+  root ??= findPackageRoot(dirname(fileURLToPath(import.meta.url)));
   return root;
 }
 
@@ -17,13 +17,23 @@ export function packageRoot(): string {
 export const packageFile = (path: string): string => join(packageRoot(), path);
 
 /** What this package's package.json says its version is. */
-export const packageVersion = (): string => manifestOf(packageRoot()).version;
+export const packageVersion = (): string => manifestOf(packageRoot())?.version ?? 'unknown';
 
-function findRoot(from: string): string {
+/** The nearest folder from `from` upwards that is modelferry's own. */
+export function findPackageRoot(from: string): string {
   for (let folder = from; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'package.json')) && manifestOf(folder).name === 'modelferry') return folder;
-    if (folder === dirname(folder)) throw new Error(`no package.json of modelferry above ${from}; reinstall it`);
+    if (manifestOf(folder)?.name === 'modelferry') return folder;
+    if (folder === dirname(folder)) throw new Error(`no package.json of modelferry above ${from}: install the package whole`);
   }
 }
 
-const manifestOf = (folder: string): { name: string; version: string } => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name: string; version: string };
+function manifestOf(folder: string): { name?: string; version?: string } | undefined {
+  const path = join(folder, 'package.json');
+  if (!existsSync(path)) return undefined;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as { name?: string; version?: string };
+  } catch {
+    // Somebody else's broken package.json further up is no reason to stop.
+    return undefined;
+  }
+}
