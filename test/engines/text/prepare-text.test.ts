@@ -92,6 +92,12 @@ describe('the bytes of a dataset', () => {
     expect((await prepare(join(place, 'one'), { seed: 2 })).digests).not.toEqual(one.digests);
   });
 
+  it('count a text for the first of its sources by name, not for the one that the file system tells first', async () => {
+    const copies = Object.fromEntries(['m', 'b', 'z', 'a', 'k'].map((name) => [`${name}/README.md`, prose('the same')]));
+    const { train, heldOut } = await prepare(put('copies', { ...copies, 'other/README.md': prose('other') }));
+    expect([...train, ...heldOut].map(({ source }) => source).toSorted()).toEqual(['a', 'other']);
+  });
+
   it('keep whole documents up to maxBytes, the same ones each time', async () => {
     const base = put('limited', corpus(5));
     const all = await prepare(base);
