@@ -11,4 +11,5 @@ export interface JobEntry {
 export const JOBS: readonly JobEntry[] = [
   { name: 'convert-checkpoint', summary: 'convert FP32 safetensors to BF16 and audit the result', load: () => import('./convert-checkpoint.js') },
   { name: 'prepare-text', summary: 'make a text dataset from files that are there already', load: () => import('./prepare-text.js') },
+  { name: 'compare-serving', summary: 'compare a candidate server with a reference, by their answers', load: () => import('./compare-serving.js') },
 ];

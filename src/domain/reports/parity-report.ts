@@ -13,13 +13,13 @@ export const PairSummary = z.strictObject({
   positions: Count,
   /** Share of those positions at which both chose the same token. */
   agreement: Share,
-  /** 95 % Wilson interval of `agreement`. */
+  /** 95 % Wilson interval of `agreement`, for positions that come in prompts: for their effective number. */
   agreementInterval: z.tuple([Share, Share]),
   /** Prompts whose whole answers are equal. */
   identical: Count,
   /** Position of the first divergence over the prompts that have one. */
   firstDivergence: z.strictObject({ min: Count, median: z.number() }).optional(),
-  /** Between the logprobs of the reference's chosen token. */
+  /** Between the logprobs of the reference's chosen token; at least so much where the candidate does not tell its own. */
   logprobError: Errors,
   /** Share of the reference's top k tokens that are in the candidate's top k. */
   topKInclusion: Share,
