@@ -1,5 +1,5 @@
 // A model server for tests: real HTTP, the form of vLLM's OpenAI API, and a toy model whose next token depends on the
-// last three. It is faithful to vLLM in what the client reads: `token_id:` names, k or k+1 top logprobs, null for what
+// whole context. It is faithful to vLLM in what the client reads: `token_id:` names, k or k+1 top logprobs, null for what
 // is no finite number, /tokenize with a first special token.
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -28,13 +28,17 @@ export const distortions = {
   /** As by another order of additions: differs from request to request. */
   jitter: ({ layers, context, request }) => added(layers).map((value, token) => value + 0.002 * normal(context, token, request, 77)),
   /** As by bfloat16: eight significant bits. */
-  rounding: ({ layers }) => added(layers).map((value) => Math.fround(Math.round((value * 256) / 2 ** Math.ceil(Math.log2(Math.abs(value) + 1e-9))) * (2 ** Math.ceil(Math.log2(Math.abs(value) + 1e-9)) / 256))),
+  rounding: ({ layers }) =>
+    added(layers).map((value) => {
+      const unit = 2 ** (Math.floor(Math.log2(Math.abs(value) + 1e-9)) - 7);
+      return Math.round(value / unit) * unit;
+    }),
   /** One layer's scale is lost: what a wrong conversion does. */
   scaledLayer: ({ layers: [a, b] }) => added([a, b.map((value) => 1.5 * value)]),
   /** The best two tokens change places, seldom. */
   rareFlips: ({ layers, context }) => {
     const logits = added(layers);
-    if (chance(context, 99) > 0.03) return logits;
+    if (chance(context, 99) > 0.02) return logits;
     const [first, second] = [...logits.keys()].sort((x, y) => (logits[y] as number) - (logits[x] as number)) as [number, number];
     [logits[first], logits[second]] = [logits[second] as number, logits[first] as number];
     return logits;
@@ -42,7 +46,7 @@ export const distortions = {
 } satisfies Record<string, Distortion>;
 
 function logprobsAfter(tokens: readonly number[], request: number, distort: Distortion): Float64Array {
-  const context = mix(tokens.slice(-3).reduce((hash, token) => Math.imul(hash, 257) + token + 1, 3));
+  const context = mix(tokens.reduce((hash, token) => Math.imul(hash, 257) + token + 1, 3));
   const layer = (index: number): Float64Array => Float64Array.from({ length: VOCABULARY }, (_, token) => 2 * normal(context, token, index));
   const logits = distort({ layers: [layer(10), layer(11)], context, request });
   const largest = Math.max(...logits);

@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ParityReport } from '../../src/domain/reports/parity-report.js';
+import { Verdict } from '../../src/domain/reports/verdict.js';
+import { writeDataset } from '../engines/parity/dataset.js';
+import { distortions, toyServer } from '../engines/serving/toy-server.js';
+import type { Toy, ToyOptions } from '../engines/serving/toy-server.js';
+import { runJob } from './job-world.js';
+import type { JobOutcome } from './job-world.js';
+
+let place: string;
+const open: Toy[] = [];
+beforeEach(() => {
+  place = mkdtempSync(join(tmpdir(), 'modelferry-compare-'));
+  writeDataset(join(place, 'dataset'), Array.from({ length: 400 }, (_, index) => `Text ${index} of the held-out part, about ${(index * 7919) % 1009} things.\n`.repeat(4)));
+});
+afterEach(async () => {
+  for (const toy of open.splice(0)) await toy.close();
+  rmSync(place, { recursive: true, force: true });
+});
+
+const PARAMS = {
+  count: 32,
+  promptTokens: 24,
+  maxTokens: 16,
+  tokenizer: 'bytes',
+  bounds: { minAgreement: 0.97, maxMeanLogprobError: 0.05, maxP99LogprobError: 0.3, minTopKInclusion: 0.9, minPositions: 400 },
+};
+
+async function served(options: ToyOptions = {}): Promise<Toy> {
+  const toy = await toyServer(options);
+  open.push(toy);
+  return toy;
+}
+
+interface Compared extends JobOutcome {
+  report: ParityReport;
+  pairs: Record<string, unknown>[];
+  digests: string[];
+}
+
+async function compare(reference: Toy, candidate: Toy, params: object = {}, variables: Record<string, string> = {}): Promise<Compared> {
+  const folder = mkdtempSync(join(place, 'job-'));
+  const outcome = await runJob(folder, 'compare-serving', { ...PARAMS, ...params }, { variables: { FERRY_INPUT_DATASET: join(place, 'dataset'), FERRY_URL_REFERENCE: reference.url, FERRY_URL_CANDIDATE: candidate.url, ...variables } });
+  if (outcome.code !== 0) return { ...outcome, report: undefined as unknown as ParityReport, pairs: [], digests: [] };
+  const files = ['report.json', 'pairs.jsonl'].map((name) => readFileSync(join(outcome.output('validation'), name), 'utf8')) as [string, string];
+  return {
+    ...outcome,
+    report: ParityReport.parse(JSON.parse(files[0])),
+    pairs: files[1].trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>),
+    digests: files.map((text) => createHash('sha256').update(text).digest('hex')),
+  };
+}
+
+describe('the verdict', () => {
+  it('on a server that is the reference is pass, and told as progress after the metrics', async () => {
+    const { report, progress, pairs, code } = await compare(await served(), await served(), {}, { FERRY_BACKEND_REFERENCE: 'nvidia (simulated)', FERRY_BACKEND_CANDIDATE: 'ascend (simulated)' });
+    expect([code, report.verdict.value, report.pair.agreement, report.pair.positions, report.noiseFloor.agreement]).toEqual([0, 'pass', 1, 512, 1]);
+    expect([report.reference, report.candidate]).toEqual([{ model: 'toy', backend: 'nvidia (simulated)' }, { model: 'toy', backend: 'ascend (simulated)' }]);
+    expect(progress.slice(-2)).toEqual([
+      { step: 96, total: 96, metrics: { agreement: 1, meanLogprobError: 0, p99LogprobError: 0, topKInclusion: 1, positions: 512, noise: 0 } },
+      { verdict: report.verdict },
+    ]);
+    expect(Verdict.parse(progress.at(-1)?.['verdict'])).toEqual(report.verdict);
+    expect(pairs).toHaveLength(32);
+    expect(pairs[0]).toEqual({ prompt: 0, promptDigest: expect.stringMatching(/^sha256:/), reference: pairs[0]?.['candidate'], again: pairs[0]?.['reference'], candidate: { tokens: expect.any(Array), logprobs: expect.any(Array) } });
+  });
+
+  it('on a server that rounds, as another device does, is pass', async () => {
+    const { report } = await compare(await served(), await served({ distort: distortions.rounding }));
+    expect(report.pair.logprobError.mean).toBeGreaterThan(0);
+    expect(report.verdict.value, report.verdict.reasons.join('\n')).toBe('pass');
+  });
+
+  it('on two servers with the same noise is pass, and tells the noise', async () => {
+    const { report } = await compare(await served({ distort: distortions.jitter }), await served({ distort: distortions.jitter }));
+    expect(report.noiseFloor.logprobError.mean).toBeGreaterThan(0);
+    expect(report.pair.logprobError.mean / report.noiseFloor.logprobError.mean).toBeLessThan(2);
+    expect(report.verdict.value, report.verdict.reasons.join('\n')).toBe('pass');
+  });
+
+  it('on a server with one layer of another scale is fail, and the job is done all the same', async () => {
+    const { report, code } = await compare(await served(), await served({ distort: distortions.scaledLayer }));
+    expect([code, report.verdict.value]).toEqual([0, 'fail']);
+    expect(report.verdict.reasons[0]).toMatch(/^agreement .* must be at least 97 %$/);
+  });
+
+  it('on a server that seldom flips tokens is inconclusive with few prompts and fail with many', async () => {
+    const reference = await served();
+    const candidate = await served({ distort: distortions.rareFlips });
+    const bounds = { ...PARAMS.bounds, minAgreement: 0.99, minPositions: 100, maxP99LogprobError: 5 };
+    expect((await compare(reference, candidate, { count: 24, bounds })).report.verdict.value).toBe('inconclusive');
+    expect((await compare(reference, candidate, { count: 300, bounds })).report.verdict.value).toBe('fail');
+  });
+
+  it('is inconclusive where a prompt is refused, and says how many', async () => {
+    const candidate = await served({
+      instead(response, { path, request }) {
+        if (path !== '/v1/completions' || request !== 5) return false;
+        response.writeHead(400).end('no');
+        return true;
+      },
+    });
+    const { report, pairs } = await compare(await served(), candidate);
+    expect([report.verdict.value, report.pair.prompts, report.verdict.reasons[0]]).toEqual(['inconclusive', 31, '1 of 32 prompts were not answered by both sides: what they would have shown is unknown']);
+    expect(pairs.filter(({ candidate: one }) => JSON.stringify(one) === '{"unanswered":"status 400"}')).toHaveLength(1);
+  });
+
+  it('is inconclusive for a server that computes NaN', async () => {
+    const { report } = await compare(await served(), await served({ distort: ({ layers: [a] }) => a.map(() => Number.NaN) }));
+    expect(report.verdict.value).not.toBe('pass');
+    expect(report.verdict.reasons.join('\n')).toContain('positions have no finite logprob');
+  });
+});
+
+it('makes the same bytes of the same answers, whatever the ports', async () => {
+  const one = await compare(await served(), await served({ distort: distortions.rounding }));
+  const other = await compare(await served(), await served({ distort: distortions.rounding }));
+  expect(other.digests).toEqual(one.digests);
+});
+
+it('asks both servers the same prompts, the reference twice, four at once', async () => {
+  const reference = await served();
+  const candidate = await served();
+  await compare(reference, candidate);
+  const prompts = ({ asked }: Toy): string[] => asked.map(({ prompt }) => JSON.stringify(prompt)).toSorted();
+  expect([...prompts(candidate), ...prompts(candidate)].toSorted()).toEqual(prompts(reference));
+  expect(new Set(prompts(candidate)).size).toBe(32);
+  expect([reference.mostAtOnce, candidate.mostAtOnce]).toEqual([4, 4]);
+});
+
+describe('with the servers\' tokenizer', () => {
+  it('prompts are what the servers make of the texts', async () => {
+    const reference = await served();
+    const { report } = await compare(reference, await served(), { tokenizer: 'server' });
+    expect(report.verdict.value).toBe('pass');
+    expect(reference.asked.every(({ prompt }) => prompt.length === 24 && prompt[0] === 1)).toBe(true);
+  });
+
+  it('two that differ are a wrong configuration: nothing else would mean anything', async () => {
+    const { code, log } = await compare(await served(), await served({ tokenize: (text) => [...Buffer.from(text)] }), { tokenizer: 'server' });
+    expect([code, log.join()]).toEqual([78, expect.stringContaining('their tokenizers differ')]);
+  });
+});
+
+describe('the job ends with', () => {
+  it('1 and the reason when a server dies midway', async () => {
+    const candidate: Toy = await served({
+      instead(response, { request, path }) {
+        if (path !== '/v1/completions' || request < 10) return false;
+        void candidate.close();
+        response.destroy();
+        return true;
+      },
+    });
+    const { code, log } = await compare(await served(), candidate);
+    expect([code, log.join()]).toEqual([1, expect.stringMatching(/ServingError: POST http:.*\/v1\/completions failed: .*(?:ECONNREFUSED|other side closed|ECONNRESET)/)]);
+  });
+
+  it('1 when too many prompts are unanswered', async () => {
+    const refuses: ToyOptions = { instead: (response, { path }) => path === '/v1/completions' && void response.writeHead(400).end('bad') === undefined };
+    const { code, log } = await compare(await served(), await served(refuses));
+    expect([code, log.join()]).toEqual([1, expect.stringContaining('4 of 32 prompts are unanswered, which is too many to compare')]);
+  });
+
+  it.each([
+    ['no address', {}, { FERRY_URL_CANDIDATE: '' }, 'FERRY_URL_CANDIDATE is not set'],
+    ['an address that is none', {}, { FERRY_URL_REFERENCE: 'file:///etc/passwd' }, 'FERRY_URL_REFERENCE is no http address'],
+    ['no dataset', {}, { FERRY_INPUT_DATASET: '/nowhere' }, 'the input dataset is not there'],
+    ['a bound that is left out', { bounds: { minAgreement: 0.9 } }, {}, 'bounds.minPositions'],
+    ['an unknown parameter', { topk: 3 }, {}, 'topk'],
+    ['more prompts than there are', { count: 2000, promptTokens: 160 }, {}, 'prompts of 160 tokens, and 2000 are asked for'],
+    ['answers that are longer than the model takes', { maxTokens: 1000, promptTokens: 4000 }, {}, 'the reference takes at most 4096 tokens'],
+  ])('78 for %s', async (_, params, variables, why) => {
+    const { code, log } = await compare(await served(), await served(), params, variables);
+    expect([code, log.join('\n')]).toEqual([78, expect.stringContaining(why)]);
+  });
+});
