@@ -55,7 +55,8 @@ async function compare(reference: Toy, candidate: Toy, params: object = {}, vari
   };
 }
 
-describe('the verdict', () => {
+// Thousands of requests to servers in this process: seconds on a busy machine.
+describe('the verdict', { timeout: 30_000 }, () => {
   it('on a server that is the reference is pass, and told as progress after the metrics', async () => {
     const { report, progress, pairs, code } = await compare(await served(), await served(), {}, { FERRY_BACKEND_REFERENCE: 'nvidia (simulated)', FERRY_BACKEND_CANDIDATE: 'ascend (simulated)' });
     expect([code, report.verdict.value, report.pair.agreement, report.pair.positions, report.noiseFloor.agreement]).toEqual([0, 'pass', 1, 512, 1]);
@@ -91,9 +92,11 @@ describe('the verdict', () => {
   it('on a server that seldom flips tokens is inconclusive with few prompts and fail with many', async () => {
     const reference = await served();
     const candidate = await served({ distort: distortions.rareFlips });
-    const bounds = { ...PARAMS.bounds, minAgreement: 0.99, minPositions: 100, maxP99LogprobError: 5 };
-    expect((await compare(reference, candidate, { count: 24, bounds })).report.verdict.value).toBe('inconclusive');
-    expect((await compare(reference, candidate, { count: 300, bounds })).report.verdict.value).toBe('fail');
+    const bounds = { ...PARAMS.bounds, minAgreement: 0.985, minPositions: 50, maxP99LogprobError: 5 };
+    const few = (await compare(reference, candidate, { count: 8, bounds })).report.verdict;
+    expect([few.value, few.reasons[0]]).toEqual(['inconclusive', expect.stringMatching(/^agreement .* more prompts may tell$/)]);
+    const many = (await compare(reference, candidate, { count: 150, bounds })).report.verdict;
+    expect([many.value, many.reasons[0]]).toEqual(['fail', expect.stringMatching(/^agreement .* must be at least 98.5 %$/)]);
   });
 
   it('is inconclusive where a prompt is refused, and says how many', async () => {
@@ -122,14 +125,13 @@ it('makes the same bytes of the same answers, whatever the ports', async () => {
   expect(other.digests).toEqual(one.digests);
 });
 
-it('asks both servers the same prompts, the reference twice, four at once', async () => {
+it('asks both servers the same prompts, the reference twice', async () => {
   const reference = await served();
   const candidate = await served();
   await compare(reference, candidate);
   const prompts = ({ asked }: Toy): string[] => asked.map(({ prompt }) => JSON.stringify(prompt)).toSorted();
   expect([...prompts(candidate), ...prompts(candidate)].toSorted()).toEqual(prompts(reference));
   expect(new Set(prompts(candidate)).size).toBe(32);
-  expect([reference.mostAtOnce, candidate.mostAtOnce]).toEqual([4, 4]);
 });
 
 describe('with the servers\' tokenizer', () => {
@@ -161,7 +163,13 @@ describe('the job ends with', () => {
   });
 
   it('1 when too many prompts are unanswered', async () => {
-    const refuses: ToyOptions = { instead: (response, { path }) => path === '/v1/completions' && void response.writeHead(400).end('bad') === undefined };
+    const refuses: ToyOptions = {
+      instead(response, { path }) {
+        if (path !== '/v1/completions') return false;
+        response.writeHead(400).end('bad');
+        return true;
+      },
+    };
     const { code, log } = await compare(await served(), await served(refuses));
     expect([code, log.join()]).toEqual([1, expect.stringContaining('4 of 32 prompts are unanswered, which is too many to compare')]);
   });

@@ -170,7 +170,12 @@ describe('a server', () => {
   });
 
   it('may have no /health, but not an unhealthy one', async () => {
-    const health = (status: number): ToyOptions => ({ instead: (response, { path }) => path === '/health' && void response.writeHead(status).end() === undefined });
+    const health = (status: number): ToyOptions => ({
+      instead(response, { path }) {
+        if (path === '/health') response.writeHead(status).end();
+        return path === '/health';
+      },
+    });
     await (await served(health(404))).client.health();
     expect((await failure((await served(health(503))).client.health())).status).toBe(503);
   });

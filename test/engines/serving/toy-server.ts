@@ -19,14 +19,19 @@ const mix = (value: number): number => {
 };
 /** A number between 0 and 1 from numbers. */
 export const chance = (...values: number[]): number => values.reduce((hash, value) => mix(hash ^ mix(value + 0x9e3779b9)), 7) / 2 ** 32;
-const normal = (...values: number[]): number => Math.sqrt(-2 * Math.log(chance(...values, 1) + 1e-12)) * Math.cos(2 * Math.PI * chance(...values, 2));
+/** About normal: a sum of four numbers from a stream (a linear congruential generator is chance enough for a toy). */
+function normals(seed: number, count: number): Float64Array {
+  let state = mix(seed);
+  const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+  return Float64Array.from({ length: count }, () => (next() + next() + next() + next() - 2) * Math.sqrt(3));
+}
 
 const added = ([a, b]: readonly [Float64Array, Float64Array]): Float64Array => a.map((value, token) => value + (b[token] ?? 0));
 
 export const distortions = {
   none: ({ layers }) => added(layers),
   /** As by another order of additions: differs from request to request. */
-  jitter: ({ layers, context, request }) => added(layers).map((value, token) => value + 0.002 * normal(context, token, request, 77)),
+  jitter: ({ layers, context, request }) => added([added(layers), normals(context ^ mix(request), VOCABULARY).map((value) => 0.002 * value)]),
   /** As by bfloat16: eight significant bits. */
   rounding: ({ layers }) =>
     added(layers).map((value) => {
@@ -38,7 +43,7 @@ export const distortions = {
   /** The best two tokens change places, seldom. */
   rareFlips: ({ layers, context }) => {
     const logits = added(layers);
-    if (chance(context, 99) > 0.02) return logits;
+    if (chance(context, 99) > 0.03) return logits;
     const [first, second] = [...logits.keys()].sort((x, y) => (logits[y] as number) - (logits[x] as number)) as [number, number];
     [logits[first], logits[second]] = [logits[second] as number, logits[first] as number];
     return logits;
@@ -47,7 +52,7 @@ export const distortions = {
 
 function logprobsAfter(tokens: readonly number[], request: number, distort: Distortion): Float64Array {
   const context = mix(tokens.reduce((hash, token) => Math.imul(hash, 257) + token + 1, 3));
-  const layer = (index: number): Float64Array => Float64Array.from({ length: VOCABULARY }, (_, token) => 2 * normal(context, token, index));
+  const layer = (index: number): Float64Array => normals(context + index, VOCABULARY).map((value) => 2 * value);
   const logits = distort({ layers: [layer(10), layer(11)], context, request });
   const largest = Math.max(...logits);
   const total = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0)) + largest;
@@ -65,8 +70,6 @@ export interface Toy {
   url: string;
   /** Bodies of the completions that were asked for. */
   asked: CompletionBody[];
-  /** Most completions that were open at once. */
-  readonly mostAtOnce: number;
   close(): Promise<void>;
 }
 
@@ -80,8 +83,6 @@ export interface ToyOptions {
 }
 
 export async function toyServer({ distort = distortions.none, model = '/models/toy', maxModelLen = 4096, instead = () => false, tokenize = (text) => [BOS, ...Buffer.from(text)] }: ToyOptions = {}): Promise<Toy> {
-  let open = 0;
-  let most = 0;
   const json = (response: ServerResponse, value: unknown): void => void response.setHeader('content-type', 'application/json').end(JSON.stringify(value));
   const server = createServer((incoming, response) => {
     let text = '';
@@ -90,12 +91,7 @@ export async function toyServer({ distort = distortions.none, model = '/models/t
       const path = incoming.url ?? '';
       const body = text === '' ? {} : (JSON.parse(text) as unknown);
       const request = toy.asked.length;
-      if (path === '/v1/completions') {
-        toy.asked.push(body as CompletionBody);
-        open += 1;
-        most = Math.max(most, open);
-        response.on('close', () => (open -= 1));
-      }
+      if (path === '/v1/completions') toy.asked.push(body as CompletionBody);
       if (instead(response, { path, request, toy, incoming })) return;
       if (path === '/health') response.end();
       else if (path === '/v1/models') json(response, { object: 'list', data: [{ id: model, object: 'model', max_model_len: maxModelLen }] });
@@ -107,9 +103,6 @@ export async function toyServer({ distort = distortions.none, model = '/models/t
   const toy: Toy = {
     url: '',
     asked: [],
-    get mostAtOnce() {
-      return most;
-    },
     async close() {
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
