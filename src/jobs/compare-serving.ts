@@ -12,7 +12,8 @@ import { heldOutPrompts, PromptsError } from '../engines/parity/prompts.js';
 import { sum, summarise } from '../engines/parity/summarise.js';
 import { openAiClient } from '../engines/serving/openai-client.js';
 import type { OpenAiClient, ServedModel } from '../engines/serving/openai-client.js';
-import { JobConfigurationError } from './job-context.js';
+import { ServingError } from '../engines/serving/serving-error.js';
+import { JobConfigurationError, JobFailedError } from './job-context.js';
 import type { JobContext } from './job-context.js';
 
 export const CompareServingParams = z.strictObject({
@@ -48,8 +49,8 @@ export async function run(job: JobContext): Promise<void> {
   const prompts = await promptsOf(dataset, reference, candidate, params);
 
   let step = 0;
-  const ask = async ({ client, model }: Side, backwards: boolean): Promise<Asked[]> =>
-    await askAll({ ...params, client, model: model.id, prompts, backwards, onAnswer: () => job.progress({ step: (step += 1), total: 3 * prompts.length }) });
+  const ask = async ({ name, client, model }: Side, backwards: boolean): Promise<Asked[]> =>
+    await of(name, askAll({ ...params, client, model: model.id, prompts, backwards, onAnswer: () => job.progress({ step: (step += 1), total: 3 * prompts.length }) }));
   const first = await ask(reference, false);
   const again = await ask(reference, true);
   const answers = await ask(candidate, false);
@@ -82,12 +83,22 @@ export async function run(job: JobContext): Promise<void> {
 
 async function open(job: JobContext, name: Side['name'], url: string, { requestSeconds, promptTokens, maxTokens }: CompareServingParams): Promise<Side> {
   const client = openAiClient({ url, deadlineMs: requestSeconds * 1000, signal: job.signal });
-  await client.health();
-  const model = await client.model();
+  await of(name, client.health());
+  const model = await of(name, client.model());
   if (model.maxTokens !== undefined && model.maxTokens < promptTokens + maxTokens) {
     throw new JobConfigurationError(`the ${name} takes at most ${model.maxTokens} tokens, and promptTokens and maxTokens make ${promptTokens + maxTokens}`);
   }
   return { name, client, model, backend: job.variable(`FERRY_BACKEND_${name === 'reference' ? 'REFERENCE' : 'CANDIDATE'}`) ?? 'unknown' };
+}
+
+/** The answer of one side, or a failure that says which side it was. */
+async function of<T>(name: Side['name'], answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ServingError) throw new JobFailedError(`the ${name}: ${error.message}`, { cause: error });
+    throw error;
+  }
 }
 
 function urlOf(job: JobContext, variable: 'FERRY_URL_REFERENCE' | 'FERRY_URL_CANDIDATE'): string {
@@ -102,7 +113,7 @@ const CHARS_A_TOKEN = 8;
 
 async function promptsOf(dataset: string, reference: Side, candidate: Side, { count, promptTokens, tokenizer, seed }: CompareServingParams): Promise<number[][]> {
   const byServers = async (text: string): Promise<number[]> => {
-    const [tokens, others] = await Promise.all([reference, candidate].map(({ client, model }) => client.tokenize(model.id, text)));
+    const [tokens, others] = await Promise.all([reference, candidate].map(({ name, client, model }) => of(name, client.tokenize(model.id, text))));
     // Other ids are another question, and no difference between the answers would mean anything.
     if (tokens === undefined || canonicalJson(tokens) !== canonicalJson(others)) throw new JobConfigurationError('the two servers make different token ids of the same text: their tokenizers differ');
     return tokens;

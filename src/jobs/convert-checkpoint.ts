@@ -8,7 +8,7 @@ import { CheckpointError } from '../engines/checkpoints/checkpoint-error.js';
 import { convertCheckpoint } from '../engines/checkpoints/convert.js';
 import type { ConversionResult } from '../engines/checkpoints/convert.js';
 import { SafetensorsError } from '../engines/safetensors/safetensors-error.js';
-import { JobDataError } from './job-context.js';
+import { JobFailedError } from './job-context.js';
 import type { JobContext } from './job-context.js';
 
 const Params = z.strictObject({
@@ -60,8 +60,8 @@ async function convert(job: JobContext, request: Omit<Parameters<typeof convertC
       },
     });
   } catch (error) {
-    if (error instanceof SafetensorsError) throw new JobDataError(`checkpoint_corrupt: ${error.message}`);
-    if (error instanceof CheckpointError) throw new JobDataError(`${PREFIX[error.code]}: ${error.message}`);
+    if (error instanceof SafetensorsError) throw new JobFailedError(`checkpoint_corrupt: ${error.message}`);
+    if (error instanceof CheckpointError) throw new JobFailedError(`${PREFIX[error.code]}: ${error.message}`);
     throw error;
   }
 }

@@ -10,9 +10,9 @@ export class JobConfigurationError extends Error {
   override readonly name = 'JobConfigurationError';
 }
 
-/** Thrown when the job's data are wrong in a way that the message says whole: the log's last line is it, not a stack. Ends the job with 1. */
-export class JobDataError extends Error {
-  override readonly name = 'JobDataError';
+/** Thrown for a failure that its message explains whole, such as a broken checkpoint or a server that is gone: the log has no stack of it. Ends the job with 1. */
+export class JobFailedError extends Error {
+  override readonly name = 'JobFailedError';
 }
 
 /** A line for the progress file; docs/job-contract.md has the forms. */
@@ -89,8 +89,7 @@ export async function runJobProgram(program: JobProgram, world: Parameters<typeo
       world.log('stopped as asked; try again');
       return JOB_EXIT.tryAgain;
     }
-    const isSaid = error instanceof JobConfigurationError || error instanceof JobDataError;
-    world.log(isSaid ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error));
+    world.log(error instanceof JobConfigurationError || error instanceof JobFailedError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error));
     return error instanceof JobConfigurationError ? JOB_EXIT.configuration : JOB_EXIT.failed;
   }
 }

@@ -159,7 +159,7 @@ describe('the job ends with', () => {
       },
     });
     const { code, log } = await compare(await served(), candidate);
-    expect([code, log.join()]).toEqual([1, expect.stringMatching(/ServingError: POST http:.*\/v1\/completions failed: .*(?:ECONNREFUSED|other side closed|ECONNRESET)/)]);
+    expect([code, log.join()]).toEqual([1, expect.stringMatching(/^the candidate: POST http:.*\/v1\/completions failed: .*(?:ECONNREFUSED.*|other side closed|ECONNRESET)$/)]);
   });
 
   it('1 when too many prompts are unanswered', async () => {
