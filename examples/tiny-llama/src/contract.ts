@@ -1,0 +1,84 @@
+// The job contract in a few lines: the environment in, JSON lines of progress out (docs/job-contract.md of modelferry).
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const EXIT = { done: 0, failed: 1, tryAgain: 75, configuration: 78 } as const;
+
+/** Thrown for what no second try can help: the job ends with 78, and a person is asked with this message. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+export type Params = Readonly<Record<string, unknown>>;
+
+export function required(env: Environment, name: `FERRY_${string}`): string {
+  const value = env[name];
+  if (value === undefined || value === '') throw new ConfigurationError(`${name} is not set: this program runs as a job of modelferry; README.md says how to try it by hand`);
+  return value;
+}
+
+/** The folder of an input such as `DATASET`. */
+export function input(env: Environment, name: string): string {
+  const folder = env[`FERRY_INPUT_${name}`];
+  if (folder === undefined || !existsSync(folder)) throw new ConfigurationError(`the input ${name.toLowerCase()} is missing (FERRY_INPUT_${name})`);
+  return folder;
+}
+
+export const output = (env: Environment, name: string): string => join(required(env, 'FERRY_OUTPUT_DIR'), name);
+
+export function readParams(env: Environment): Params {
+  const value: unknown = JSON.parse(readFileSync(required(env, 'FERRY_PARAMS_FILE'), 'utf8'));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ConfigurationError('the parameters are no object');
+  return value as Params;
+}
+
+/** Appends a line to the progress file; without one (by hand) it goes nowhere. */
+export const report = (env: Environment, line: Readonly<Record<string, unknown>>): void => {
+  if (env['FERRY_PROGRESS_FILE']) appendFileSync(env['FERRY_PROGRESS_FILE'], `${JSON.stringify(line)}\n`);
+};
+
+/** Reads numbers and words out of parameters, and collects what is wrong with them, so that one message names all. */
+export class ParamReader {
+  readonly #params: Params;
+  readonly #problems: string[] = [];
+
+  constructor(params: Params) {
+    this.#params = params;
+  }
+
+  /** @param range inclusive; `integer` by default */
+  number(name: string, fallback: number | undefined, range: { min: number; max: number; fraction?: boolean }): number {
+    const value = this.#params[name] ?? fallback;
+    if (typeof value === 'number' && value >= range.min && value <= range.max && (range.fraction === true || Number.isInteger(value))) return value;
+    this.problem(`${name}: ${JSON.stringify(value) ?? 'nothing'} is not ${range.fraction === true ? 'a number' : 'a whole number'} from ${range.min} to ${range.max}`);
+    return range.min;
+  }
+
+  choice<T extends string>(name: string, fallback: T, choices: readonly T[]): T {
+    const value = this.#params[name] ?? fallback;
+    const chosen = choices.find((choice) => choice === value);
+    if (chosen === undefined) this.problem(`${name}: ${JSON.stringify(value)} is none of ${choices.join(', ')}`);
+    return chosen ?? fallback;
+  }
+
+  problem(text: string): void {
+    this.#problems.push(text);
+  }
+
+  /** Throws ConfigurationError with all problems. */
+  done(): void {
+    if (this.#problems.length > 0) throw new ConfigurationError(`wrong parameters: ${this.#problems.join('; ')}`);
+  }
+}
+
+/** Runs a job's body to its exit code. */
+export async function runJob(body: () => Promise<number>): Promise<number> {
+  try {
+    return await body();
+  } catch (error) {
+    // The last line of the log is what a person is shown.
+    console.error(error instanceof ConfigurationError ? error.message : error instanceof Error ? (error.stack ?? error.message) : error);
+    return error instanceof ConfigurationError ? EXIT.configuration : EXIT.failed;
+  }
+}
