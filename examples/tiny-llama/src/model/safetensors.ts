@@ -44,8 +44,8 @@ export function readSafetensors(path: string, visit: (name: string, tensor: Tens
     const length = Number(read(0, 8).readBigUInt64LE());
     if (length > MAX_HEADER_BYTES) throw new Error(`${path} is no safetensors file: its header would have ${length} bytes`);
     const header = JSON.parse(read(8, length).toString()) as Record<string, Entry>;
+    delete header['__metadata__'];
     for (const [name, { dtype, shape, data_offsets: [from, to] }] of Object.entries(header)) {
-      if (name === '__metadata__') continue;
       const widen = WIDEN[dtype];
       if (widen === undefined) throw new Error(`${path}: ${name} is ${dtype}; this example reads F32, BF16 and F16`);
       const values = widen(read(8 + length + from, to - from));
