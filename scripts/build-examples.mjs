@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
 const at = (path) => fileURLToPath(new URL(`../examples/tiny-llama/${path}`, import.meta.url));
-const PROGRAMS = { train: 'src/train/train.ts', serve: 'src/serve/serve.ts' };
+const PROGRAMS = { train: 'src/train/train.ts', assess: 'src/assess/assess.ts', serve: 'src/serve/serve.ts' };
 
 for (const [name, source] of Object.entries(PROGRAMS)) {
   const bundle = await rolldown({ input: at(source), platform: 'node', external: [/^node:/], resolve: { extensionAlias: { '.js': ['.ts', '.js'] } } });

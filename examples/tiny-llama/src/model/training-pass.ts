@@ -1,6 +1,6 @@
 // Forward and backward pass of a few whole sequences. Every intermediate result stays in memory until it was used.
 import type { ModelConfig } from './config.js';
-import { Layout, packedSize, roundUp, type Engine, type Pointer } from './engine.js';
+import { packedSize, roundUp, type Engine, type Layout, type Pointer } from './engine.js';
 import { attend, attendBack, type AttentionShape } from './attention.js';
 import { rmsNorm, rmsNormBack, rotate, rotationOf, type Rotation } from './layers.js';
 import { parametersOf, type Parameter, type ParameterMap } from './parameters.js';
