@@ -66,9 +66,9 @@ export class ParamReader {
     this.#problems.push(text);
   }
 
-  /** Throws ConfigurationError with all problems. */
-  done(): void {
-    if (this.#problems.length > 0) throw new ConfigurationError(`wrong parameters: ${this.#problems.join('; ')}`);
+  /** Throws ConfigurationError with all problems. `prefix` stands before each, where these parameters lie within others. */
+  done(prefix = ''): void {
+    if (this.#problems.length > 0) throw new ConfigurationError(`wrong parameters: ${this.#problems.map((problem) => `${prefix}${problem}`).join('; ')}`);
   }
 }
 

@@ -34,6 +34,6 @@ export function assessParams(params: Params): AssessParams {
     seed: read.number('seed', 1, { min: 0, max: 2 ** 31 - 1 }),
   };
   read.done();
-  bounds.done();
+  bounds.done('bar.');
   return result;
 }

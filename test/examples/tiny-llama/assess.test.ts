@@ -1,0 +1,85 @@
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { clozeItems } from '../../../examples/tiny-llama/src/assess/score.js';
+import { QualityReport } from '../../../src/domain/reports/quality-report.js';
+import { startJob, writeDataset, type JobRun } from './kit.js';
+
+const TIMEOUT_MS = 60_000;
+const PARAMS = { context: 16, minTokens: 500, clozeItems: 40, maxTokens: 1000 };
+const LOW_BAR = { maxHeldOutLoss: 5, minNextByteAccuracy: 0.05, minClozeAccuracy: 0.3 };
+
+describe('the assessment', { timeout: TIMEOUT_MS }, () => {
+  let dataset: string;
+  let checkpoint: string;
+
+  beforeAll(async () => {
+    dataset = writeDataset(mkdtempSync(join(tmpdir(), 'tiny-llama-data-')));
+    const run = startJob('train.mjs', { steps: 60, dim: 16, layers: 2, heads: 2, ffn: 32, context: 16, learningRate: 0.01, threads: 1 }, { DATASET: dataset });
+    expect(await run.ended).toMatchObject({ code: 0 });
+    checkpoint = join(run.output, 'checkpoint');
+  }, TIMEOUT_MS);
+
+  const assess = async (params: unknown, data = dataset): Promise<{ run: JobRun; report: QualityReport }> => {
+    const run = startJob('assess.mjs', params, { DATASET: data, CHECKPOINT: checkpoint });
+    const ended = await run.ended;
+    expect(ended, ended.log).toMatchObject({ code: 0 });
+    return { run, report: QualityReport.parse(JSON.parse(readFileSync(join(run.output, 'quality/quality.json'), 'utf8'))) };
+  };
+
+  it('passes what meets the bar, and says how much was measured', async () => {
+    const { run, report } = await assess({ ...PARAMS, bar: LOW_BAR });
+    expect(report.verdict.value).toBe('pass');
+    expect(report.verdict.reasons).toHaveLength(3);
+    expect(report.bar).toEqual(LOW_BAR);
+    // maxTokens, rounded up to whole windows.
+    expect(report.heldOut.tokens).toBe(1008);
+    expect(report.heldOut.loss).toBeLessThan(4);
+    expect(report.items.map(({ name }) => name)).toEqual(['nextByteAccuracy', 'clozeShuffled', 'clozeOtherDocument']);
+    const lines = run.progress();
+    expect(lines.at(-1)).toEqual({ verdict: report.verdict });
+    const metrics = lines.at(-2)!['metrics'] as Record<string, number>;
+    expect(metrics).toMatchObject({ heldOutLoss: report.heldOut.loss, nextByteAccuracy: report.items[0]!.score });
+    expect(metrics['clozeAccuracy']).toBeCloseTo((report.items[1]!.score + report.items[2]!.score) / 2, 10);
+  });
+
+  it('agrees with the trainer about the held-out loss', async () => {
+    const { report } = await assess({ ...PARAMS, maxTokens: 100_000, bar: LOW_BAR });
+    const state = JSON.parse(readFileSync(join(checkpoint, 'trainer_state.json'), 'utf8')) as { log_history: { eval_loss?: number }[] };
+    expect(report.heldOut.loss).toBeCloseTo(state.log_history.at(-1)!.eval_loss!, 1);
+  });
+
+  it('fails what misses the bar, with the missed bounds first, and still ends with 0', async () => {
+    const { report } = await assess({ ...PARAMS, bar: { ...LOW_BAR, minClozeAccuracy: 1, maxHeldOutLoss: 0.1 } });
+    expect(report.verdict.value).toBe('fail');
+    expect(report.verdict.reasons[0]).toMatch(/^held-out loss .*; at most 0.1$/);
+    expect(report.verdict.reasons[1]).toMatch(/^cloze right in .*; at least 100.0 %$/);
+    expect(report.verdict.reasons[2]).toMatch(/^next byte right/);
+  });
+
+  it('is inconclusive where there is too little to measure, even if the bar would be met', async () => {
+    const few = writeDataset(mkdtempSync(join(tmpdir(), 'tiny-llama-data-')), { train: 1, heldout: 1 });
+    const { report } = await assess({ ...PARAMS, clozeItems: 10, bar: LOW_BAR }, few);
+    expect(report.verdict.value).toBe('inconclusive');
+    expect(report.verdict.reasons).toEqual([expect.stringMatching(/^only \d+ held-out tokens; 500 are needed$/) as string, expect.stringMatching(/^only \d+ cloze items; 20 are needed$/) as string]);
+  });
+
+  it('refuses parameters without a bar, or an incomplete one, with 78', async () => {
+    for (const params of [PARAMS, { ...PARAMS, bar: { maxHeldOutLoss: 2 } }]) {
+      expect(await startJob('assess.mjs', params, { DATASET: dataset, CHECKPOINT: checkpoint }).ended).toMatchObject({ code: 78, log: expect.stringContaining('bar') as string });
+    }
+  });
+
+  it('asks about what can be told apart alone', () => {
+    const document = Buffer.from('abcdefghijklmnopqrstuvwxyz'.repeat(4));
+    const items = clozeItems([document, Buffer.from('0123456789'.repeat(10)), Buffer.alloc(100, 'x')], { count: 60, context: 16, seed: 1 });
+    expect(items.length).toBeGreaterThan(20);
+    for (const { context, real, shuffled, other } of items) {
+      expect([context.length, real.length, shuffled.length, other.length]).toEqual([10, 6, 6, 6]);
+      expect(shuffled).not.toEqual(real);
+      expect([...shuffled].sort()).toEqual([...real].sort());
+      expect(other).not.toEqual(real);
+    }
+  });
+});
