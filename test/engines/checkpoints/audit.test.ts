@@ -165,13 +165,40 @@ describe('the audit fails', () => {
     expect(report.verdict.value).toBe('fail');
   });
 
-  it('an infinity for the largest value that has a finite nearest', async () => {
-    const tensor: GivenTensor = { name: 'w', dtype: 'F32', shape: [1], data: bits32(0x7f7f7fff) };
+  it.each([
+    ['the largest value that has a finite nearest', 0x7f7f7fff, 0x7f80],
+    ['a value that overflows to the other side', 0x7f7fffff, 0xff80],
+  ])('an infinity for %s', async (_, from, to) => {
+    const tensor: GivenTensor = { name: 'w', dtype: 'F32', shape: [1], data: bits32(from) };
     writeCheckpoint(source, [[tensor]], FILES);
-    putTarget([[{ ...tensor, dtype: 'BF16', data: bits16(0x7f80) }]]);
+    putTarget([[{ ...tensor, dtype: 'BF16', data: bits16(to) }]]);
     const report = await audit();
     expect(report.values.overflowed).toBe(0);
     expect(report.verdict.reasons[0]).toContain('the tensor w has 1 of 1 values out of bounds');
+  });
+
+  it.each([
+    ['an infinity of the other sign', 0x7f800000, 0xff80],
+    ['a number', 0x7f800000, 0x3f80],
+    ['the largest number', 0xff800000, 0xff7f],
+    ['a NaN', 0x7f800000, 0x7fc0],
+  ])('%s for an infinity', async (_, from, to) => {
+    const tensor: GivenTensor = { name: 'w', dtype: 'F32', shape: [1], data: bits32(from) };
+    writeCheckpoint(source, [[tensor]], FILES);
+    putTarget([[{ ...tensor, dtype: 'BF16', data: bits16(to) }]]);
+    const report = await audit();
+    expect(report.values.infinite).toBe(1);
+    expect(report.verdict).toMatchObject({ value: 'fail', reasons: [expect.stringContaining('the tensor w has 1 of 1 values out of bounds'), expect.any(String)] });
+  });
+
+  it.each([
+    ['a number', 0x3f80],
+    ['an infinity', 0x7f80],
+  ])('%s for a NaN', async (_, to) => {
+    const tensor: GivenTensor = { name: 'w', dtype: 'F32', shape: [1], data: f32(NaN) };
+    writeCheckpoint(source, [[tensor]], FILES);
+    putTarget([[{ ...tensor, dtype: 'BF16', data: bits16(to) }]]);
+    expect((await audit()).verdict.reasons[0]).toContain('the tensor w has 1 of 1 values out of bounds, the first at 0: NaN became');
   });
 
   it.each([0, 262_143, 262_144, 599_999])('a value at %i of a tensor that is read in several pieces', async (at) => {

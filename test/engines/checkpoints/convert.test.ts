@@ -97,6 +97,14 @@ describe('a conversion', () => {
     expect(weights(target)).toEqual([1, 2, 3].map(shard));
   });
 
+  it.each([
+    [80, 1],
+    [79, 2],
+  ])('takes a limit of %i bytes at its word', async (maxShardBytes, shards) => {
+    writeCheckpoint(source, [[tensor('z', 20), tensor('y', 20)]]);
+    expect((await convert({ maxShardBytes })).shards).toBe(shards);
+  });
+
   it('begins every tensor at a multiple of its element', async () => {
     writeCheckpoint(source, [[{ name: 'flag', dtype: 'BOOL', shape: [1], data: Buffer.alloc(1) }, tensor('w', 3), { name: 'n', dtype: 'I64', shape: [1], data: Buffer.alloc(8) }]]);
     await convert();

@@ -48,7 +48,8 @@ export function compareBf16(source: Float32Array, target: Uint16Array, stats: Va
     const t = VALUES[target[i] as number] as number;
     const magnitude = Math.abs(s);
     const error = Math.abs(s - t);
-    if (error <= magnitude * BF16_BOUND) {
+    // An infinity's bound is infinite too, and would let any number stand for it.
+    if (error <= magnitude * BF16_BOUND && error < Infinity) {
       // Dividing only for a new maximum: it is rare after the first few values.
       if (error > maxRelative * magnitude) maxRelative = error / magnitude;
       if (error > maxAbsolute) maxAbsolute = error;
