@@ -139,8 +139,8 @@ async function approve(context: CliContext, run: string, as: string): Promise<bo
 
 /** The run of an earlier call that is still open, or a new one. */
 async function startOrGoOn({ context, server: { client, ui }, loaded: { spec, input, dir } }: Carry): Promise<{ started: StartedRun; isNew: boolean }> {
-  const runs = (await listRuns({ client, model: spec.model, limit: MAX_RUNS_LOOKED_AT, ui })).filter(({ run }) => RUN_ID.test(run));
-  const open = runs.find(({ endedAt }) => endedAt === null);
+  const runs = (await listRuns({ client, limit: MAX_RUNS_LOOKED_AT, ui })).filter(({ run }) => RUN_ID.test(run));
+  const open = runs.find(({ endedAt, model }) => endedAt === null && model === spec.model);
   if (open !== undefined) return { started: { run: open.run, runUid: open.runUid, specDigest: '', ui: open.ui }, isNew: false };
   const next = Math.max(0, ...runs.map(({ run }) => Number(RUN_ID.exec(run)?.[1]))) + 1;
   const started = await startRun({ client, spec: input, id: `demo-${next}`, requestedBy: currentUser(context), openStore: () => openSpecStore(context, dir), ui });
