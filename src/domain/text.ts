@@ -17,3 +17,6 @@ export function escapeMarkdown(text: string, max = 500): string {
 export function shellQuote(argument: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`;
 }
+
+/** A number for people: four significant digits, and no more zeros than it needs. */
+export const figure = (value: number): string => (Number.isInteger(value) && Math.abs(value) < 1e9 ? String(value) : String(Number(value.toPrecision(4))));

@@ -23,6 +23,12 @@ export interface Dev {
   interrupt: () => Promise<{ code: number | null; stderr: string }>;
 }
 
+export interface Started {
+  ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
+  /** Ctrl-C; resolves as `ended`. */
+  interrupt: () => Started['ended'];
+}
+
 /** The command `ferry` as a person at a machine of their own has it: bin/ferry.js, one home, no other settings. */
 export class Ferry {
   readonly #running = new Set<ChildProcess>();
@@ -53,6 +59,20 @@ export class Ferry {
     }
   }
 
+  /** Starts a command and leaves it running. */
+  start(...args: string[]): Started {
+    const child = this.#spawn(args);
+    const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
+    const ended = (once(child, 'exit') as Promise<[number | null]>).then(async ([code]) => ({ code, stdout: await stdout, stderr: await stderr }));
+    return {
+      ended,
+      interrupt: () => {
+        child.kill('SIGINT');
+        return ended;
+      },
+    };
+  }
+
   async dev(): Promise<Dev> {
     const child = this.#spawn(['dev', '--port', '0', '--ui-port', '0', '--json']);
     const stderr = text(child.stderr);
@@ -78,8 +98,9 @@ export class Ferry {
   async until(run: string, holds: (view: RunStatusView) => boolean): Promise<RunStatusView> {
     const end = Date.now() + 60_000;
     for (;;) {
-      const view = await this.status(run);
-      if (holds(view)) return view;
+      const { code, json: view } = await this.call<RunStatusView>('status', run);
+      // A server that is just starting knows the run in a moment.
+      if ((code === 0 || code === 1) && 'stages' in view && holds(view)) return view;
       if (Date.now() > end) throw new Error(`not within a minute: ${JSON.stringify(view, null, 1).slice(0, 4000)}`);
       await delay(200);
     }

@@ -143,7 +143,9 @@ async function startOrGoOn({ context, server: { client, ui }, loaded: { spec, in
   const open = runs.find(({ endedAt, model }) => endedAt === null && model === spec.model);
   if (open !== undefined) return { started: { run: open.run, runUid: open.runUid, specDigest: '', ui: open.ui }, isNew: false };
   const next = Math.max(0, ...runs.map(({ run }) => Number(RUN_ID.exec(run)?.[1]))) + 1;
-  const started = await startRun({ client, spec: input, id: `demo-${next}`, requestedBy: currentUser(context), openStore: () => openSpecStore(context, dir), ui });
+  // A version is published once: each run of the demo releases one of its own.
+  const version = next === 1 ? spec.version : `${spec.version}.${next}`;
+  const started = await startRun({ client, spec: { ...input, version }, id: `demo-${next}`, requestedBy: currentUser(context), openStore: () => openSpecStore(context, dir), ui });
   return { started, isNew: true };
 }
 

@@ -1,7 +1,7 @@
 import { FAILURES, STOPS } from '../../domain/failure.js';
 import { formatDuration } from '../../domain/duration.js';
 import type { JobView, RunStatusView, StageView, WaitView } from '../../domain/status.js';
-import { oneLine, shellQuote } from '../../domain/text.js';
+import { figure, oneLine, shellQuote } from '../../domain/text.js';
 import { backendLabel, jobLabel } from '../../domain/views.js';
 import { table, textWidth, truncate, wrap } from './layout.js';
 import { makeStyle, type Style } from './style.js';
@@ -213,6 +213,3 @@ const age = (from: number, to: number): string => formatDuration(Math.max(0, to 
 
 /** `2026-11-25 01:30 UTC`. */
 export const moment = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
-
-/** A number for people: four significant digits, and no more zeros than it needs. */
-export const figure = (value: number): string => (Number.isInteger(value) && Math.abs(value) < 1e9 ? String(value) : String(Number(value.toPrecision(4))));

@@ -1,7 +1,7 @@
 import { formatDuration } from '../../domain/duration.js';
 import type { RunStatusView, StageView } from '../../domain/status.js';
+import { figure } from '../../domain/text.js';
 import { table } from './layout.js';
-import { figure } from './status.js';
 
 const MAX_FIGURES = 4;
 
@@ -39,9 +39,15 @@ export function summaryTable(rows: readonly SummaryRow[]): string[] {
       tookMs === null ? state : formatDuration(tookMs),
       attempts === 0 ? '' : String(attempts),
       Object.values(outputs).map(shortDigest)[0] ?? '',
-      Object.entries(figures).slice(0, MAX_FIGURES).map(([name, value]) => `${name} ${typeof value === 'number' ? figure(value) : value}`).join(', '),
+      keyFigures(figures).map(([name, value]) => `${name} ${typeof value === 'number' ? figure(value) : value}`).join(', '),
     ]),
   ]);
+}
+
+/** A count of steps says little beside what they came to. */
+function keyFigures(figures: StageView['figures']): [string, number | string][] {
+  const told = Object.entries(figures).filter(([name]) => name !== 'step');
+  return (told.length === 0 ? Object.entries(figures) : told).slice(0, MAX_FIGURES);
 }
 
 /** Enough of a digest to tell two apart, and to look one up with. */

@@ -2,9 +2,10 @@ import { approvalDigests, excludedFrom, type ApprovalSubject } from '../../domai
 import type { GateOutcome } from '../../domain/gate.js';
 import { APPROVAL_GATE_ID } from '../../domain/ids.js';
 import { skipReasonOf } from '../../domain/plan.js';
-import { stageOf } from '../../domain/run-state.js';
+import { stageOf, type RunState } from '../../domain/run-state.js';
 import { rolesOf, type SiteView } from '../../domain/site-view.js';
 import { STAGE_WIRING } from '../../domain/stage.js';
+import { figure } from '../../domain/text.js';
 import { failure } from '../../temporal-failure.js';
 import { readSite } from '../activity-options.js';
 import { askGate, type GateQuestion } from '../gate.js';
@@ -50,9 +51,18 @@ async function question(ctx: RunContext, shape: PipelineShape): Promise<GateQues
     deadlineMs: ctx.spec.stages.approve?.deadline ?? 0,
     onExpiry: 'reject',
     digests,
-    evidence: [`model: ${digests.model}`, ...figures, `asked for by ${ctx.state.requesters.join(', ')}`],
+    evidence: [`model: ${digests.model}`, ...figures, ...verdictsOf(ctx.state), `asked for by ${ctx.state.requesters.join(', ')}`],
     stages: shape.backTo(ctx, 'approve').filter((stage) => stage !== 'approve'),
   };
+}
+
+/** What the stages before found, a line each: approvers judge by it, and may look the digests up. */
+function verdictsOf(state: RunState): string[] {
+  return state.order.flatMap((name) => {
+    const { verdict, step: _, ...figures } = stageOf(state, name).figures;
+    if (verdict === undefined) return [];
+    return [`${name}: ${verdict}: ${Object.entries(figures).map(([what, value]) => `${what} ${typeof value === 'number' ? figure(value) : value}`).join(', ')}`];
+  });
 }
 
 function settle(ctx: RunContext, shape: PipelineShape, outcome: GateOutcome): void {

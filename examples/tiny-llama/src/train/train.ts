@@ -66,7 +66,9 @@ async function train(env: Environment, stopping: () => boolean): Promise<number>
     }
     if (step % params.checkpointEvery === 0 && step < steps) save();
   }
-  report(env, { phase: 'saving' });
+  const firstHeldOut = progress.log.reduce((found, entry) => (Number.isNaN(found) && 'eval_loss' in entry ? entry.eval_loss : found), NaN);
+  // The last metrics are what the stage shows for good.
+  report(env, { phase: 'saving', metrics: { firstHeldOutLoss: firstHeldOut, heldOutLoss: lastHeldOut, parameters: count, tokens: steps * batch * context } });
   writeModel(output(env, 'checkpoint'), trainer, params, progress.log);
   console.log(`done: held-out loss ${lastHeldOut.toFixed(4)} nats a byte after ${steps} steps`);
   await trainer.close();
