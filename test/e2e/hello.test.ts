@@ -133,6 +133,25 @@ describe('examples/hello by the command line alone', () => {
     expect(view.jobs.every((job) => job.starts === 1)).toBe(true);
   });
 
+  it('has its release in a layout, which is whole and says who approved it', async () => {
+    const { release } = await ferry.status('hello');
+    const listed = await ferry.call<object[]>('release', 'list');
+    expect(listed).toMatchObject({ code: 0, json: [{ model: 'hello', version: '1', run: 'hello', ...release }] });
+    const shown = await ferry.call<{ evidence: { name: string }[] }>('release', 'show', '--run', 'hello');
+    expect(shown).toMatchObject({ code: 0, json: { ...release, runUid: first.runUid, records: [{ approval: { identity: 'asserted', decisions: [{ approver: 'demo-manager', reason: 'looks right' }] } }] } });
+    expect(shown.json.evidence.map(({ name }) => name).sort()).toEqual(['quality', 'validation']);
+    expect(await ferry.call('release', 'verify', 'hello:1')).toMatchObject({ code: 0, json: { ...release, ok: true, problems: [], signed: false } });
+  });
+
+  it('is not released a second time under its version', async () => {
+    const spec = await variant('same-version', (text) => text.replace('points: 64', 'points: 65'));
+    await ferry.call('start', spec, '--id', 'again', '--wait');
+    expect(await ferry.call('approve', 'again', '--as', 'demo-manager', '--reason', 'looks right too', '--yes')).toMatchObject({ code: 0 });
+    const view = await ferry.until('again', (v) => v.waitingOn.some(({ gate }) => gate === 'repair.publish'));
+    expect(view).toMatchObject({ release: null, failure: { kind: 'release_exists', message: expect.stringContaining('another version') } });
+    expect(await ferry.call('retry', 'again', '--stop', '--yes')).toMatchObject({ code: 0 });
+  });
+
   it('is resumed from convert with another dtype, and says of each stage why it was taken over or done anew', async () => {
     const earlier = await ferry.status('hello');
     const resumed = await ferry.call<Started & { resumedFrom: object }>('resume', 'hello', '--from', 'convert', '--set', 'dtype=fp32');
@@ -166,7 +185,7 @@ describe('examples/hello by the command line alone', () => {
 
   it('goes on from its checkpoint after ferry dev was interrupted in mid-training', async () => {
     // One step in 0.3 s, and no attempt that is told to fail: there is time to interrupt it.
-    const slow = await variant('slow', (spec) => spec.replace(', failAtStep: 8', '').replaceAll('stepMs: 100', 'stepMs: 300'));
+    const slow = await variant('slow', (spec) => spec.replace("version: '1'", 'version: slow').replace(', failAtStep: 8', '').replaceAll('stepMs: 100', 'stepMs: 300'));
     await ferry.call('start', slow, '--id', 'slow');
     const before = await ferry.until('slow', (v) => (v.jobs.at(-1)?.progress?.step ?? 0) > 5);
     const { pids } = dev.info;

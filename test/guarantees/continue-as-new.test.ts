@@ -45,9 +45,9 @@ async function continuedAt(id: string, wait: string): Promise<void> {
   throw new Error(`${id} did not continue as new at ${wait}`);
 }
 
-/** Takes a run through a repair gate and an approval gate, and returns its end. */
+/** Takes a run through a repair gate and an approval gate, and returns its end. Each releases a version of its own. */
 async function carry(id: string, continueAsNewAfterMs?: number): Promise<RunState> {
-  const run = await stack.startRun(id, SPEC, continueAsNewAfterMs === undefined ? {} : { rehearsal: { continueAsNewAfterMs } });
+  const run = await stack.startRun(id, { ...SPEC, version: id }, continueAsNewAfterMs === undefined ? {} : { rehearsal: { continueAsNewAfterMs } });
   const latest = stack.client.workflow.getHandle(id);
   await until(latest, (s) => s.gates['repair.convert'] !== undefined, 120_000);
   if (continueAsNewAfterMs !== undefined) await continuedAt(id, 'gate:repair.convert:1');
