@@ -167,15 +167,25 @@ export function createTrainer(shape: TrainerShape, options: { threads: number; s
   };
 
   function initialise(): void {
-    // What is added to the residual stream starts smaller, the more layers add to it (Radford et al. 2019).
-    const last = 1 / Math.sqrt(2 * shape.config.layers);
     all.forEach((parameter, index) => {
       const values = view(plan.weights, parameter);
       if (parameter.shape.length === 1) values.fill(1);
       else {
-        const deviation = 0.02 * (/(o_proj|down_proj)\.weight$/.test(parameter.name) ? last : 1);
+        const deviation = initialDeviation(parameter, shape.config.layers);
         for (let i = 0; i < values.length; i++) values[i] = deviation * normal(options.seed, index, i);
       }
     });
   }
+}
+
+/**
+ * Of the initial weights. The 0.02 that large models begin with is far too little for a narrow one: measured at 120 steps of
+ * the default shape, held out, it reaches 3.28 nats a byte, this 2.96.
+ */
+function initialDeviation({ name, shape }: Parameter, layers: number): number {
+  if (name.includes('embed_tokens')) return 0.5;
+  // All bytes equally likely at first.
+  if (name.includes('lm_head')) return 0.02;
+  // What is added to the residual stream starts smaller, the more layers add to it (Radford et al. 2019).
+  return (/(o_proj|down_proj)\.weight$/.test(name) ? 1 / Math.sqrt(2 * layers) : 1) / Math.sqrt(shape[1]!);
 }
