@@ -8,6 +8,7 @@ const PHASE = 1;
 const COUNT = 2;
 const NEXT = 3;
 const DONE = 4;
+const FAILED = 5;
 
 /** Does task `index` of a phase; phases are numbered by their caller. */
 export type Task = (phase: number, index: number) => void;
@@ -40,13 +41,7 @@ function takeTasks(control: Int32Array, task: Task): void {
 export function startTeam<T>(threads: number, script: string, share: T, task: Task): Team {
   const control = new Int32Array(new SharedArrayBuffer(64));
   const workers = Array.from({ length: threads - 1 }, () => new Worker(fileURLToPath(script), { workerData: { control, share } satisfies TeamMember<T> }));
-  // A helper that dies would leave the caller waiting for ever.
-  for (const worker of workers) {
-    worker.on('error', (error) => {
-      console.error('a training thread failed:', error);
-      process.exit(1);
-    });
-  }
+  for (const worker of workers) worker.on('error', (error) => console.error('a training thread failed:', error));
   return {
     run(phase, count) {
       Atomics.store(control, PHASE, phase);
@@ -56,7 +51,10 @@ export function startTeam<T>(threads: number, script: string, share: T, task: Ta
       Atomics.add(control, ROUND, 1);
       Atomics.notify(control, ROUND);
       takeTasks(control, task);
-      for (let done = Atomics.load(control, DONE); done < workers.length; done = Atomics.load(control, DONE)) Atomics.wait(control, DONE, done, HELPER_TIMEOUT_MS);
+      for (let done = Atomics.load(control, DONE); done < workers.length; done = Atomics.load(control, DONE)) {
+        if (Atomics.wait(control, DONE, done, HELPER_TIMEOUT_MS) === 'timed-out') throw new Error(`a training thread has not answered for ${HELPER_TIMEOUT_MS / 1000} seconds`);
+      }
+      if (Atomics.load(control, FAILED) !== 0) throw new Error('a training thread failed; the log has its error');
     },
     async close() {
       await Promise.all(workers.map((worker) => worker.terminate()));
@@ -64,15 +62,20 @@ export function startTeam<T>(threads: number, script: string, share: T, task: Ta
   };
 }
 
-/** Long beyond any task: only a helper that died, whose error cannot reach a waiting thread, takes so long. */
-const HELPER_TIMEOUT_MS = 1000;
+/** Long beyond any task: only a helper that died takes so long. Its error event cannot reach a thread that waits. */
+const HELPER_TIMEOUT_MS = 60_000;
 
 /** The life of a helper thread: waits for a round, takes tasks, says that it is done. Never returns. */
 export function joinTeam(control: Int32Array, task: Task): never {
   // A first round may have begun before this thread stood: 0 is the round before it.
   for (let seen = 0; ; seen += 1) {
     Atomics.wait(control, ROUND, seen);
-    takeTasks(control, task);
+    try {
+      takeTasks(control, task);
+    } catch (error) {
+      console.error(error);
+      Atomics.store(control, FAILED, 1);
+    }
     Atomics.add(control, DONE, 1);
     Atomics.notify(control, DONE);
   }
