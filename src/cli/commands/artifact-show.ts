@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { findArtifact } from '../../engines/config/pack-sources.js';
+import { lookUpArtifact } from '../../engines/config/pack-sources.js';
 import type { CliContext } from '../context.js';
 import { EXIT } from '../errors.js';
 import { argument, parseOptions } from '../options.js';
@@ -12,7 +12,7 @@ const Options = z.object({ verify: z.boolean().default(true) });
 export function configure(command: Command): void {
   command
     .description('show an artifact of the store and hash it whole: each file that is wrong is named')
-    .argument('<digest>', 'sha256:…')
+    .argument('<digest>', 'sha256:…, or its beginning as tables show it')
     .option('--no-verify', 'do not hash it')
     .addHelpText(
       'after',
@@ -28,7 +28,7 @@ Examples:
 export async function run(context: CliContext, args: string[], options: unknown): Promise<number> {
   const { verify } = parseOptions(Options, options, 'artifact show');
   const store = await storeOf(context);
-  const ref = await findArtifact(store, argument(args));
+  const ref = await lookUpArtifact(store, argument(args));
   const problems = verify ? await store.verify(ref.digest) : null;
   if (context.json) printJson(context, { ...ref, verified: problems === null ? null : problems.length === 0, problems: problems ?? [] });
   else

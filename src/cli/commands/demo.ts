@@ -68,7 +68,7 @@ export async function run(outer: CliContext, args: string[], options: unknown): 
         say(signals.first.aborted ? 'Ending: jobs save first. Ctrl-C again does not wait for them.' : 'Ending the server and its worker.');
         await dev.suspend(signals.second);
       }
-      if (signals.first.aborted) say(`Nothing is left running. Go on with: ${again}`);
+      if (signals.first.aborted) say(`${dev === undefined ? 'The ferry dev goes on, and the run with it; follow it again' : 'Nothing is left running. Go on'} with: ${again}`);
     }
   } catch (error) {
     if (signals.first.aborted && error === signals.first.reason) return signals.exitCode;
@@ -164,7 +164,8 @@ function report({ context, readyAt }: Carry, started: StartedRun, view: RunStatu
     '',
     ...(gateAfterMs === null ? [] : [`At the approval gate ${(gateAfterMs / 1000).toFixed(1)} s after the worker was ready.`]),
     ...(view.release === null ? [] : [`Released ${view.release.ref}`]),
-    ...(view.endedAt === null ? [`Stopped at a gate. Go on with: ferry dev, then: ${view.waitingOn[0]?.commands.ferry ?? `ferry status ${id}`}`] : []),
+    ...(view.failure === null ? [] : [`${view.failure.kind}: ${view.failure.message}`]),
+    ...view.waitingOn.map(({ gate, roles, commands }) => `It waits for ${roles.join(', ')} at ${gate}. Answer with: ferry dev, then: ${commands.ferry}`),
     `→ ferry dev, then: ferry report ${id}`,
   ]);
 }

@@ -91,6 +91,21 @@ async function codeTree(root: string, name: string): Promise<{ tree: Tree; leftO
   return { tree: { base: root, isFile: false, files }, leftOut };
 }
 
+const SHORT_DIGEST = /^(?:sha256:)?([0-9a-f]{8,63})$/;
+
+/**
+ * What a store knows of an artifact, by its digest or the beginning of one, as tables show it.
+ * @throws StoreError `artifact_missing`, also for a beginning that several artifacts have
+ */
+export async function lookUpArtifact(store: LocalStore, digest: string): Promise<ArtifactRef> {
+  const beginning = SHORT_DIGEST.exec(digest)?.[1];
+  if (beginning === undefined) return await findArtifact(store, digest);
+  const found = (await store.list()).filter((ref) => ref.digest.startsWith(`sha256:${beginning}`));
+  const [ref] = found;
+  if (ref === undefined || found.length > 1) throw new StoreError('artifact_missing', `${found.length === 0 ? 'no artifact' : `${found.length} artifacts`} in the store at ${store.root} begin${found.length > 1 ? '' : 's'} with ${digest}: give more of the digest`);
+  return ref;
+}
+
 /** What a store knows of an artifact. @throws StoreError `artifact_missing` */
 export async function findArtifact(store: LocalStore, digest: string): Promise<ArtifactRef> {
   const found = (await store.has(digest)) ? (await store.list()).find((ref) => ref.digest === digest) : undefined;

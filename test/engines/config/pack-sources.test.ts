@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { LocalStore } from '../../../src/engines/artifacts/local-store.js';
-import { findArtifact, packSource } from '../../../src/engines/config/pack-sources.js';
+import { findArtifact, lookUpArtifact, packSource } from '../../../src/engines/config/pack-sources.js';
 
 const made: string[] = [];
 let dir: string;
@@ -60,6 +60,15 @@ describe('packing code', () => {
     await expect(pack('src')).rejects.toMatchObject({ code: 'path_refused', message: expect.stringContaining('src/hosts is a symbolic link') });
     await put('empty/.env');
     await expect(pack('empty')).rejects.toMatchObject({ code: 'path_refused' });
+  });
+
+  it('is found by the beginning of its digest, as long as that is its alone', async () => {
+    await put('src/train.js');
+    const { ref } = await pack('src');
+    for (const asked of [ref.digest, ref.digest.slice(0, 19), ref.digest.slice(7, 15)]) expect((await lookUpArtifact(store, asked)).digest).toBe(ref.digest);
+    const other = `${ref.digest.slice(0, 14)}${ref.digest[14] === '0' ? '1' : '0'}`;
+    await expect(lookUpArtifact(store, other)).rejects.toMatchObject({ code: 'artifact_missing', message: expect.stringContaining('no artifact') });
+    await expect(lookUpArtifact(store, ref.digest.slice(7, 12))).rejects.toThrow();
   });
 
   it('says that a path or an artifact does not exist', async () => {
