@@ -47,9 +47,12 @@ export function attributesOf(state: RunState): AttributeView {
   const ended = state.status !== 'running';
   const job = liveJob(state) ?? state.jobs.at(-1);
   const approval = Object.values(state.gates).find((g) => g.kind === 'approval');
-  // Sending a run back voids its approval, which must not stand in the list any longer.
-  const decided = approval !== undefined && isOfThisRound(state, approval) ? approval.outcome?.verdict : approval === undefined ? undefined : '';
-  const verdict = decided || (validationVerdict(state) ?? decided);
+  // Sending a run back voids its approval and what was validated: neither may stand in the list any longer.
+  const isVoid = approval !== undefined && !isOfThisRound(state, approval);
+  const decided = isVoid ? undefined : approval?.outcome?.verdict;
+  const found = state.jobs.filter((j) => j.stage === 'validateOnAscend' && j.progress?.verdict !== undefined);
+  const validated = found.findLast((j) => j.round === state.stages[j.stage]?.round)?.progress?.verdict?.value;
+  const verdict = decided ?? validated ?? (isVoid || found.length > 0 ? '' : undefined);
   return {
     FerryStage: ended ? state.status : (currentStage(state)?.name ?? 'finishing'),
     FerryWaitingOn: gate === undefined || ended ? '' : waitingLabel(gate),
@@ -57,10 +60,6 @@ export function attributesOf(state: RunState): AttributeView {
     ...(verdict === undefined ? {} : { FerryVerdict: verdict }),
   };
 }
-
-/** What the newest validation of this round found. */
-const validationVerdict = (state: RunState): string | undefined =>
-  state.jobs.findLast((job) => job.stage === 'validateOnAscend' && job.server === undefined && job.round === state.stages[job.stage]?.round)?.progress?.verdict?.value;
 
 /** The commands that answer a gate, as a person would type them: with `ferry`, and with Temporal's own tool. */
 export function commandsFor(run: string, gate: Pick<Gate, 'id' | 'kind' | 'roles'>): { ferry: string; temporal: string } {
@@ -154,6 +153,7 @@ function gateLines(run: string, gate: Gate): string[] {
     '',
     codeSpan(commands.ferry),
     '',
+    ...(gate.kind === 'approval' ? [`Or send it back: ${codeSpan(commands.ferry.replace(/^ferry approve (.*)$/, 'ferry reject $1 --to STAGE'))}`, ''] : []),
     ...gate.evidence.slice(0, 10).map((line) => `- ${markdown(line, 450)}`),
     ...(gate.kind === 'approval' ? [] : [`- choices: ${gate.choices.map((choice) => `${markdown(choice.id)} (${markdown(choice.label)})`).join(', ')}`]),
     ...(gate.counted.length === 0 ? [] : [`- so far: ${quorum.join(', ')}`]),
@@ -166,12 +166,16 @@ function gateLines(run: string, gate: Gate): string[] {
   ];
 }
 
+/** With one alone its name on each line tells nothing. */
+const severalExecutors = (state: RunState): boolean => new Set(state.jobs.map((job) => job.executor)).size > 1;
+
 function stageLine(state: RunState, name: string): string[] {
   const stage = state.stages[name];
   if (stage === undefined) return [];
   const job = newestJob(state, name);
   const about = [
-    ...(job === undefined ? [] : [`${stage.attempts > 1 ? `attempt ${job.attempt} on ` : ''}${backendLabel(job)}, executor ${job.executor}`]),
+    ...(stage.figures['verdict'] === undefined ? [] : [String(stage.figures['verdict'])]),
+    ...(job === undefined ? [] : [`${stage.attempts > 1 ? `attempt ${job.attempt} on ` : ''}${backendLabel(job)}${severalExecutors(state) ? `, executor ${job.executor}` : ''}`]),
     // Why the last attempt ended stands there until the stage is done, while the next one is under way already.
     ...(stage.reason === undefined ? [] : [stage.state === 'running' && job !== undefined && isLive(job) ? `before that: ${stage.reason}` : stage.reason]),
   ];

@@ -29,6 +29,15 @@ describe('a rendered local job', () => {
     expect(renderLocalJob(request, DEPS).plan.env['FERRY_ATTEMPT']).toBe('2');
   });
 
+  it('gives each server of a stage a folder of its own, and the job beside them their addresses', () => {
+    const server = renderLocalJob({ ...request, key: 'uid-00000001.validateOnAscend.r1.a1.candidate', stage: 'validateOnAscend', server: 'candidate', serves: true, outputs: {} }, DEPS);
+    expect(server.jobDir).toBe('/var/ferry/jobs/uid-00000001/validateOnAscend-candidate/uid-00000001.validateOnAscend.r1.a1.candidate');
+    expect(server.plan).toMatchObject({ serves: true, identity: { server: 'candidate' } });
+    const { plan } = renderLocalJob({ ...request, servers: { candidate: { url: 'http://127.0.0.1:8', backend: 'ascend (simulated)' } }, env: { FERRY_URL_CANDIDATE: 'http://elsewhere' } }, DEPS);
+    expect(plan.env).toMatchObject({ FERRY_URL_CANDIDATE: 'http://127.0.0.1:8', FERRY_BACKEND_CANDIDATE: 'ascend (simulated)' });
+    expect(plan.serves).toBeUndefined();
+  });
+
   it('refuses names that would leave their directory, and inputs that would share a variable', () => {
     const refusal = expect.objectContaining({ code: 'bad_request' }) as unknown;
     expect(() => renderLocalJob({ ...request, key: '../../etc' }, DEPS)).toThrow(refusal as Error);

@@ -39,6 +39,26 @@ describe('the search attributes of a run', () => {
     expect(attributesOf(back).FerryVerdict).toBe('');
   });
 
+  it('show what the validation found until somebody has decided, and the candidate’s backend while it is served', () => {
+    const job = { ...placed, stage: 'validateOnAscend', key: 'v1', backend: 'cpu', simulated: false } as const;
+    const server = (name: 'reference' | 'candidate', backend: 'nvidia' | 'ascend') => ({ ...placed, type: 'server_placed', stage: 'validateOnAscend', key: `v1.${name}`, server: name, backend }) as const;
+    const outcome = { state: 'exited', starts: 1, lastLines: [], lineCount: 0, progress: { at: at(1), verdict: { value: 'inconclusive', reasons: ['few'] } } } as const;
+    const served = stateAfter({ type: 'stage_started', stage: 'validateOnAscend' }, job, server('reference', 'nvidia'), server('candidate', 'ascend'));
+    expect(attributesOf(served)).toMatchObject({ FerryBackend: 'ascend (simulated)' });
+    expect(attributesOf(served).FerryVerdict).toBeUndefined();
+    expect(served.stages['validateOnAscend']).toMatchObject({ job: 'v1', attempts: 1 });
+    const found = [
+      { at: at(5), type: 'server_ready', key: 'v1.candidate', url: 'http://127.0.0.1:1' },
+      { at: at(6), type: 'server_ended', key: 'v1.candidate', state: 'done' },
+      { at: at(7), type: 'job_ended', key: 'v1', state: 'done', outcome: outcome as never, ladder: FRESH_LADDER },
+    ].reduce((state, event) => reduce(state, event as RunEvent), served);
+    expect(found.jobs.map(({ server: name, state, url }) => [name, state, url])).toEqual([[undefined, 'done', undefined], ['reference', 'placed', undefined], ['candidate', 'done', 'http://127.0.0.1:1']]);
+    expect(attributesOf(found)).toMatchObject({ FerryVerdict: 'inconclusive' });
+    const approved = reduce(reduce(found, { at: at(8), type: 'gate_opened', gate: approvalGate() }), { at: at(9), ...decidedBy() } as RunEvent);
+    expect(attributesOf(approved).FerryVerdict).toBe('approve');
+    expect(attributesOf(reduce(found, { at: at(9), type: 'sent_back', to: 'convert', by: 'ops', reason: 'x', dropInputs: [] })).FerryVerdict).toBe('');
+  });
+
   it('show the end of a run, which waits for nobody', () => {
     const ended = stateAfter({ type: 'gate_opened', gate: repairGate() }, { type: 'ended', status: 'cancelled' });
     expect(attributesOf(ended)).toMatchObject({ FerryStage: 'cancelled', FerryWaitingOn: '' });

@@ -132,7 +132,7 @@ describe.skipIf(chromium === undefined)('the Temporal UI (in Chromium, which mus
         'Release tiny 1?',
         `ferry approve ${LONG_ID} --gate approve --as demo-manager --reason REASON`,
         `temporal workflow signal --workflow-id ${LONG_ID} --name approve --input '{"gate":"approve","approver":"demo-manager","reason":"REASON"}'`,
-        'validateOnAscend: done, ascend (simulated), executor local',
+        'validateOnAscend: done, ascend (simulated)',
         'identity: asserted, not verified',
       ]);
     });

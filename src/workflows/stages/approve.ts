@@ -51,7 +51,7 @@ async function question(ctx: RunContext, shape: PipelineShape): Promise<GateQues
     deadlineMs: ctx.spec.stages.approve?.deadline ?? 0,
     onExpiry: 'reject',
     digests,
-    evidence: [`model: ${digests.model}`, ...figures, ...verdictsOf(ctx.state), `asked for by ${ctx.state.requesters.join(', ')}`],
+    evidence: [...verdictsOf(ctx.state), `model: ${digests.model}`, ...figures, `asked for by ${ctx.state.requesters.join(', ')}`],
     stages: shape.backTo(ctx, 'approve').filter((stage) => stage !== 'approve'),
   };
 }

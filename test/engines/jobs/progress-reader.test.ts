@@ -12,6 +12,15 @@ describe('a line of progress', () => {
     expect(parseProgressLine('{"checkpoint":{"step":3,"path":"a","format":"hf"}}')).toEqual({ checkpoint: { step: 3, path: 'a', format: 'hf' } });
   });
 
+  it('may tell a verdict; one of another value is inconclusive, never a pass, and its reasons are few', () => {
+    expect(parseProgressLine('{"verdict":{"value":"pass","reasons":["same"]}}')).toEqual({ verdict: { value: 'pass', reasons: ['same'] } });
+    expect(parseProgressLine('{"verdict":{"value":"PASS"}}')).toEqual({ verdict: { value: 'inconclusive', reasons: ['the job gave the verdict "PASS", which is none of pass, fail, inconclusive'] } });
+    expect(parseProgressLine('{"verdict":{}}')?.verdict?.value).toBe('inconclusive');
+    const long = parseProgressLine(JSON.stringify({ verdict: { value: 'fail', reasons: Array.from({ length: 9 }, () => 'x'.repeat(1000)) } }))?.verdict;
+    expect(long?.reasons.map((reason) => reason.length)).toEqual([300, 300, 300, 300, 300]);
+    for (const line of ['{"verdict":"pass"}', '{"ready":{"url":"file:///etc/passwd"}}']) expect(parseProgressLine(line), line).toBeUndefined();
+  });
+
   it('is ignored where it says nothing that the contract knows', () => {
     for (const line of ['', 'epoch 1', '[]', '5', 'null', '{}', '{"step":"3"}', '{"checkpoint":{"step":-1,"path":"a"}}', '{"checkpoint":{"path":"a"}}', '{"ste']) {
       expect(parseProgressLine(line), line).toBeUndefined();
