@@ -1,6 +1,9 @@
 import { join, resolve } from 'node:path';
 import { describeRun } from '../client/describe.js';
+import type { Problem } from '../domain/problems.js';
+import type { RunSpec } from '../domain/spec.js';
 import { loadSite, releasesDirOf } from '../engines/config/load-site.js';
+import { placeOf, readIndex, taggedIn } from '../engines/oci/layout-index.js';
 import { parseRef, type ReleaseRef } from '../engines/oci/release-ref.js';
 import type { CliContext } from './context.js';
 import { UsageError } from './errors.js';
@@ -12,6 +15,18 @@ export const UNSIGNED = 'approvals are asserted, not signed: the record says who
 /** The releases of the site that is in force here; without a site file those of the home. */
 export async function releasesRootOf(context: CliContext): Promise<string> {
   return releasesDirOf(await loadSite({ path: context.sitePath, env: context.env['FERRY_SITE'], cwd: context.cwd, builtIn: true }), context.home);
+}
+
+/**
+ * What is wrong with the version of a spec that publishes: it is published already, at the site that is in force here.
+ * Known before weeks of training rather than after the approval.
+ */
+export async function versionProblem(context: CliContext, { model, version, stages }: Pick<RunSpec, 'model' | 'version' | 'stages'>): Promise<Problem | undefined> {
+  if (stages.publish === undefined) return undefined;
+  const index = readIndex(placeOf(await releasesRootOf(context), model).layout);
+  const there = index === undefined ? undefined : taggedIn(index, version);
+  if (there === undefined) return undefined;
+  return { path: 'version', found: `${version}, published already as ${there.digest}`, expected: 'a version that is not published yet', suggestion: `see it with: ferry release show ${model}:${version}` };
 }
 
 /** The release that a call means: by its reference, or as what a run made. */

@@ -27,6 +27,16 @@ describe('ferry release', () => {
     expect((await release('list')).out).toMatch(/^RELEASE +RUN +BYTES +DIGEST\ntiny:1 +run-1 +31 +sha256:/);
   });
 
+  it('is looked at by ferry plan: a version that is published already is a problem, before anything is trained', async () => {
+    const spec = (version: string): string => `schema: modelferry.run/1\nmodel: tiny\nversion: '${version}'\nauthor: eve\nstages: { train: { attempts: [{ command: [x] }] }, convert: { job: { command: [x] } }, approve: {}, publish: {} }\n`;
+    writeFileSync(join(bench.place, 'run.yaml'), spec('1'));
+    const plan = (): Promise<Called> => call(['plan', 'run.yaml', '--site', 'site.yaml', '--json'], { cwd: bench.place });
+    const taken = await plan();
+    expect({ code: taken.code, problems: (JSON.parse(taken.out) as { problems: unknown }).problems }).toEqual({ code: 2, problems: [{ path: 'version', found: `1, published already as ${ref.slice(-71)}`, expected: 'a version that is not published yet', suggestion: 'see it with: ferry release show tiny:1' }] });
+    writeFileSync(join(bench.place, 'run.yaml'), spec('2'));
+    expect((await plan()).code).toBe(0);
+  });
+
   it('lists what another tool copied here, which leaves the type out of the index', async () => {
     const index = bench.index();
     writeFileSync(join(bench.layout, 'index.json'), JSON.stringify({ ...index, manifests: index.manifests.map(({ artifactType: _type, ...entry }) => entry) }));

@@ -10,6 +10,7 @@ import type { CliContext } from '../context.js';
 import { EXIT } from '../errors.js';
 import { argument, currentUser } from '../options.js';
 import { pageWidth, printJson, printLines } from '../output.js';
+import { versionProblem } from '../release.js';
 import { table, truncate } from '../render/layout.js';
 import { makeStyle } from '../render/style.js';
 import { siteOf } from '../site.js';
@@ -33,7 +34,9 @@ Examples:
 export async function run(context: CliContext, args: string[]): Promise<number> {
   const { spec } = await loadSpec({ file: argument(args), cwd: context.cwd });
   const site = await siteIfAny(context);
-  const plan = planOf(spec, site === undefined ? undefined : planSiteOf(site.site), currentUser(context));
+  const planned = planOf(spec, site === undefined ? undefined : planSiteOf(site.site), currentUser(context));
+  const taken = site === undefined ? undefined : await versionProblem(context, spec);
+  const plan = { ...planned, problems: [...planned.problems, ...(taken === undefined ? [] : [taken])] };
   const where = site === undefined ? null : { name: site.site.name, source: site.source, digest: site.digest };
   if (site === undefined) context.stderr.write('no site file: executors, secrets and approvers are not looked at (--site FILE, FERRY_SITE or ./ferry.site.yaml)\n');
   if (context.json) printJson(context, { model: spec.model, version: spec.version, site: where, ...plan });

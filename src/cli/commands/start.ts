@@ -8,6 +8,7 @@ import { exitCodeOf, follow } from '../follow.js';
 import { argument, currentUser, parseOptions } from '../options.js';
 import { printJson, printLines } from '../output.js';
 import { ChangeTeller } from '../render/changes.js';
+import { versionProblem } from '../release.js';
 import { withServer } from '../server.js';
 import { openSpecStore } from '../site.js';
 
@@ -36,13 +37,18 @@ Examples:
 
 export async function run(context: CliContext, args: string[], options: unknown): Promise<number> {
   const { id, wait } = parseOptions(Options, options, 'start');
-  const { input, dir } = await loadSpec({ file: argument(args), cwd: context.cwd });
+  const { spec, input, dir } = await loadSpec({ file: argument(args), cwd: context.cwd });
+  const taken = await versionProblem(context, spec);
   return await withServer(context, async ({ client, ui }) => {
     let word = 'is started';
+    // Only told: the worker's own site says where it publishes.
+    let warning = taken === undefined ? '' : `warning: the version is ${taken.found}: this run will stop at publish (${taken.suggestion})\n`;
     const onExisting = (): void => {
       word = 'exists already, with the same spec; nothing was started';
+      warning = '';
     };
     const started = await startRun({ client, spec: input, id, requestedBy: currentUser(context), openStore: () => openSpecStore(context, dir), ui, onExisting });
+    if (warning !== '') context.stderr.write(warning);
     const text = [`run ${started.run} ${word} (spec ${started.specDigest.slice(0, 19)})`, ...(started.ui === null ? [] : [started.ui])];
     if (!wait) {
       if (context.json) printJson(context, started);
