@@ -1,6 +1,7 @@
 import type { ArtifactRef } from './artifact.js';
 import type { FailureView } from './failure.js';
 import type { Gate } from './gate.js';
+import type { JobOutcome, JobProgress } from './job.js';
 import { MAX_STATE_BYTES, isLive, type RunState } from './run-state.js';
 import { oneLine } from './text.js';
 
@@ -44,6 +45,32 @@ export const fewFigures = <T extends number | string>(figures: Record<string, T>
       .slice(0, MAX_FIGURES)
       .map(([name, value]) => [oneLine(name, MAX_FIGURE_NAME), typeof value === 'string' ? (oneLine(value, 100) as T) : value]),
   );
+
+/** What a program said of itself, as its record keeps it for as long as the run lasts. */
+export const shortProgress = (progress: JobProgress): JobProgress => ({
+  ...progress,
+  // What has ended is reached nowhere.
+  readyUrl: undefined,
+  ...(progress.metrics === undefined ? {} : { metrics: fewFigures(progress.metrics) }),
+  ...(progress.verdict === undefined ? {} : { verdict: { value: progress.verdict.value, reasons: [oneLine(progress.verdict.reasons.join('; '), 300)] } }),
+});
+
+/** What the rules judge an attempt by, for the time in which its servers are ended: of the log the line that is shown. */
+export function shortOutcome(outcome: JobOutcome): JobOutcome {
+  const { exit, progress, passedOver, lastLines } = outcome;
+  const last = lastLines.findLast((line) => line.trim() !== '');
+  return {
+    ...outcome,
+    ...(exit === undefined ? {} : { exit: { ...exit, ...(exit.problem === undefined ? {} : { problem: { ...exit.problem, message: oneLine(exit.problem.message, 300) } }), outputs: bare(exit.outputs) } }),
+    ...(progress === undefined ? {} : { progress: shortProgress(progress) }),
+    ...(passedOver === undefined ? {} : { passedOver: passedOver.length === 0 ? [] : [oneLine(passedOver.join('; '), 200)] }),
+    // A problem outside the program is told instead of its last line.
+    lastLines: last === undefined || exit?.problem !== undefined ? [] : [oneLine(last, 300)],
+  };
+}
+
+/** Annotations are in the store as well. */
+const bare = (refs: Record<string, ArtifactRef>): Record<string, ArtifactRef> => Object.fromEntries(Object.entries(refs).map(([name, ref]) => [name, { ...ref, annotations: undefined }]));
 
 export const shortFailure = (failure: FailureView): FailureView => ({
   ...failure,
@@ -103,7 +130,6 @@ export function withinBounds(state: RunState): RunState {
 }
 
 function withoutAnnotations(state: RunState): RunState {
-  const bare = (refs: Record<string, ArtifactRef>): Record<string, ArtifactRef> => Object.fromEntries(Object.entries(refs).map(([name, ref]) => [name, { ...ref, annotations: undefined }]));
   return {
     ...state,
     inputs: bare(state.inputs),

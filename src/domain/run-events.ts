@@ -1,5 +1,5 @@
 import type { ArtifactRef } from './artifact.js';
-import { closedGate, fewFigures, shortFailure, shortGate, withinBounds, withoutSets } from './bounds.js';
+import { closedGate, fewFigures, shortFailure, shortGate, shortOutcome, shortProgress, withinBounds, withoutSets } from './bounds.js';
 import { FRESH_LADDER, type LadderState } from './attempts.js';
 import type { Decision, DecisionRoute } from './decision.js';
 import type { FailureView, StopCode } from './failure.js';
@@ -71,11 +71,11 @@ function after(before: RunState, event: RunEvent): RunState {
     case 'server_placed':
       return placeJob(state, event);
     case 'job_submitted':
-      return withJob(state, event.key, (job) => ({ ...job, state: 'running', handle: event.handle }));
+      return withJob(state, event.key, (job) => ({ ...job, state: 'running', handle: event.handle, submittedAt: event.at }));
     case 'server_ready':
       return withJob(state, event.key, (job) => ({ ...job, url: event.url }));
     case 'job_exited':
-      return withJob(state, event.key, (job) => ({ ...job, outcome: event.outcome }));
+      return withJob(state, event.key, (job) => ({ ...job, outcome: shortOutcome(event.outcome) }));
     case 'server_ended':
       return withJob(state, event.key, (job) => endedRecord(job, event));
     case 'job_ended':
@@ -173,7 +173,7 @@ function endedRecord(job: JobRecord, { state, at, outcome, reason }: Extract<Run
     endedAt: at,
     exitCode: outcome?.exit?.exitCode,
     starts: outcome?.starts,
-    progress: outcome?.progress?.metrics === undefined ? outcome?.progress : { ...outcome.progress, metrics: fewFigures(outcome.progress.metrics) },
+    progress: outcome?.progress === undefined ? undefined : shortProgress(outcome.progress),
     checkpoint: outcome?.checkpoint,
     reason: reason === undefined ? undefined : oneLine(reason, 300),
   };

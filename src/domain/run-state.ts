@@ -51,6 +51,8 @@ export interface JobRecord {
   state: JobRecordState;
   handle?: JobHandle;
   placedAt: string;
+  /** When it was submitted, where a server's time to get ready counts from. */
+  submittedAt?: string;
   /** Where a server is reached, once it is ready. */
   url?: string;
   /** How it ended, from when that is known until the attempt is closed: its servers are ended in between. */

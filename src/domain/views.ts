@@ -50,7 +50,7 @@ export function attributesOf(state: RunState): AttributeView {
   // Sending a run back voids its approval and what was validated: neither may stand in the list any longer.
   const isVoid = approval !== undefined && !isOfThisRound(state, approval);
   const decided = isVoid ? undefined : approval?.outcome?.verdict;
-  const found = state.jobs.filter((j) => j.stage === 'validateOnAscend' && j.progress?.verdict !== undefined);
+  const found = state.jobs.filter((j) => j.stage === 'validateOnAscend' && j.state === 'done' && j.progress?.verdict !== undefined);
   const validated = found.findLast((j) => j.round === state.stages[j.stage]?.round)?.progress?.verdict?.value;
   const verdict = decided ?? validated ?? (isVoid || found.length > 0 ? '' : undefined);
   return {

@@ -8,9 +8,10 @@ export type GateQuestion = Omit<Gate, 'opening' | 'openedAt' | 'deadline' | 'cou
 
 /**
  * Opens a gate and waits until people have settled it or its deadline has passed. Re-entrant: a gate that this stage is
- * waiting at already is taken up with its opening time and the decisions that it has.
+ * waiting at already is taken up with its opening time and the decisions that it has. `onOpen` is carried out, again
+ * after continue-as-new, before the wait.
  */
-export async function askGate(ctx: RunContext, id: string, stage: string, ask: () => Promise<GateQuestion>, failure?: FailureView): Promise<GateOutcome> {
+export async function askGate(ctx: RunContext, id: string, stage: string, ask: () => Promise<GateQuestion>, failure?: FailureView, onOpen?: () => Promise<void>): Promise<GateOutcome> {
   if (stageOf(ctx.state, stage).gate !== id) {
     const { deadlineMs, ...question } = await ask();
     const now = Date.now();
@@ -24,6 +25,7 @@ export async function askGate(ctx: RunContext, id: string, stage: string, ask: (
     };
     ctx.emit({ type: 'gate_opened', gate, failure });
   }
+  await onOpen?.();
   const gate = (): Gate => {
     const current = ctx.state.gates[id];
     if (current === undefined) throw new RangeError(`no gate ${id}`);

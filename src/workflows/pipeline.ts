@@ -75,6 +75,8 @@ export async function runPipeline(definition: PipelineDefinition, input: RunInpu
   try {
     skipAtOnce(ctx, definition);
     for (let stage = nextStage(ctx); stage !== undefined; stage = nextStage(ctx)) await takeStage(ctx, definition, shape, stage);
+    // What could not be stopped when its stage was done with it.
+    await endJobsOf(ctx, undefined, 'finished');
     ctx.emit({ type: 'ended', status: 'completed' });
   } catch (error) {
     await closeRun(ctx, error);

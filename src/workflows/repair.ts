@@ -10,6 +10,7 @@ import { endJobsOf } from './end-jobs.js';
 import { askGate } from './gate.js';
 import type { PipelineShape } from './pipeline.js';
 import type { RunContext } from './run-context.js';
+import { endServers } from './servers.js';
 import { troubleOf } from './stage-trouble.js';
 
 /** Anyone who can reach the server may repair a run unless the site names its operators: repairing is not approving. */
@@ -56,6 +57,9 @@ export async function repair(ctx: RunContext, shape: PipelineShape, stage: strin
       };
     },
     failure,
+    // A person may take days: nothing may hold accelerators for that long. Not before the gate is open, since the reason
+    // for it must be in the state when this is taken up elsewhere.
+    () => endServers(ctx, stage),
   );
   await apply(ctx, shape, stage, outcome, failure);
 }

@@ -1,30 +1,16 @@
-import type { ArtifactRef } from '../domain/artifact.js';
 import { FRESH_LADDER, judgeAttempt } from '../domain/attempts.js';
 import { jobKey } from '../domain/ids.js';
-import type { JobOutcome, JobRequest } from '../domain/job.js';
-import { paramsOf } from '../domain/overrides.js';
+import type { JobOutcome } from '../domain/job.js';
 import { jobOf, stageOf, type JobRecord, type JobRecordState } from '../domain/run-state.js';
 import type { SiteView } from '../domain/site-view.js';
 import type { JobPlan } from '../domain/spec.js';
-import { backendLabel } from '../domain/views.js';
-import { isCancellation } from '@temporalio/workflow';
 import { failure } from '../temporal-failure.js';
-import { cancelJobOn, readSite, submitJobOn, watchJobOn } from './activity-options.js';
+import { cancelJobOn, readSite } from './activity-options.js';
 import { identityOf } from './end-jobs.js';
 import { executorOf } from './executor-of.js';
+import { attemptJob, type StageJob } from './job-attempt.js';
 import type { RunContext } from './run-context.js';
-import { endServers, startServers, type Serving } from './servers.js';
-import { StageTrouble, troubleOf } from './stage-trouble.js';
-
-export interface StageJob {
-  stage: string;
-  /** The backends with their commands, in the order in which they are tried. */
-  ladder: JobPlan[];
-  inputs: Record<string, ArtifactRef>;
-  outputs: JobRequest['outputs'];
-  /** The servers that run beside each attempt, by name. */
-  servers?: Serving['plans'];
-}
+import { StageTrouble } from './stage-trouble.js';
 
 /**
  * Runs a stage's job until one attempt has succeeded and returns its outcome. Re-entrant: a job that was placed or
@@ -43,6 +29,7 @@ export async function runJob(ctx: RunContext, job: StageJob): Promise<JobOutcome
     ctx.useLimits(site.limits);
     const record = jobOf(ctx.state, stage.job) ?? place(ctx, job, plan, site);
     const outcome = await attemptJob(ctx, job, plan, record, site);
+    if (outcome === undefined) continue;
     if (outcome.state === 'lost') {
       // Whatever is left of a lost job must be gone before another attempt starts; the fence holds even if it is not.
       await ctx.wait(`replace:${record.key}`, () => cancelJobOn(record.queue).cancelJob({ identity: identityOf(ctx, record), executor: record.executor, reason: 'replaced', graceMs: 0 }));
@@ -61,56 +48,6 @@ function place(ctx: RunContext, job: StageJob, plan: JobPlan, site: SiteView): J
   const record = jobOf(ctx.state, key);
   if (record === undefined) throw new RangeError(`the job ${key} was not placed`);
   return record;
-}
-
-/** One attempt, with the servers beside it: they are up before the job begins, and gone when it has ended, however it did. */
-async function attemptJob(ctx: RunContext, job: StageJob, plan: JobPlan, record: JobRecord, site: SiteView): Promise<JobOutcome> {
-  const plans = job.servers ?? {};
-  if (Object.keys(plans).length === 0) return await carryOut(ctx, job, plan, record, site);
-  try {
-    const outcome = record.outcome ?? (await served(ctx, job, plan, record, site, plans));
-    // Written down before the servers are ended: taken up in between, the attempt must not begin anew.
-    if (record.outcome === undefined) ctx.emit({ type: 'job_exited', key: record.key, outcome });
-    await endServers(ctx, job.stage);
-    return outcome;
-  } catch (error) {
-    // The stage goes to a person, who may take days: nothing may hold accelerators for that long.
-    if (troubleOf(error) !== undefined && !isCancellation(error)) await endServers(ctx, job.stage);
-    throw error;
-  }
-}
-
-async function served(ctx: RunContext, job: StageJob, plan: JobPlan, record: JobRecord, site: SiteView, plans: Serving['plans']): Promise<JobOutcome> {
-  // A job that was submitted knows its servers already.
-  if (record.handle !== undefined) return await carryOut(ctx, job, plan, record, site);
-  const up = await startServers(ctx, { plans, inputs: job.inputs }, record, site);
-  return 'failed' in up ? up.failed : await carryOut(ctx, job, plan, record, site, up.urls);
-}
-
-async function carryOut(ctx: RunContext, job: StageJob, plan: JobPlan, record: JobRecord, site: SiteView, servers?: JobRequest['servers']): Promise<JobOutcome> {
-  const what = `${job.stage} on ${backendLabel(record)}, attempt ${record.attempt}`;
-  const handle =
-    record.handle ??
-    (await ctx.wait(`submit:${record.key}`, () =>
-      submitJobOn(record.queue, site.limits, `Submit ${what}`).submitJob({
-        ...identityOf(ctx, record),
-        backend: plan.backend,
-        simulated: plan.simulated,
-        executor: plan.executor,
-        command: plan.command,
-        env: plan.env,
-        params: paramsOf(ctx.spec, ctx.state.overrides, job.stage, plan),
-        inputs: job.inputs,
-        code: ctx.input.code,
-        outputs: job.outputs,
-        servers,
-        graceMs: plan.grace,
-        loadsFormats: plan.loadsFormats,
-        keepCheckpoints: plan.keepCheckpoints,
-      }),
-    ));
-  if (record.handle === undefined) ctx.emit({ type: 'job_submitted', key: record.key, handle });
-  return await ctx.wait(`watch:${record.key}`, () => watchJobOn(record.queue, site.limits, `Run ${what}`).watchJob({ handle }));
 }
 
 /** How an attempt that is not the last one ended: a job that went to sleep with its worker has not failed. */

@@ -3,7 +3,7 @@ import type { ArtifactRef } from '../domain/artifact.js';
 import { jobKey } from '../domain/ids.js';
 import type { JobOutcome, JobRequest } from '../domain/job.js';
 import { paramsOf } from '../domain/overrides.js';
-import { isLive, jobOf, type JobRecord } from '../domain/run-state.js';
+import { isLive, jobOf, type JobRecord, type JobRecordState } from '../domain/run-state.js';
 import type { SiteView } from '../domain/site-view.js';
 import type { ServerPlan } from '../domain/spec.js';
 import { SERVER_NAMES, type ServerName } from '../domain/stage.js';
@@ -23,15 +23,14 @@ type Up = { urls: NonNullable<JobRequest['servers']> } | { failed: JobOutcome };
 
 /**
  * Brings up the servers of an attempt and returns where they are; or, when one of them ended or was not ready in time,
- * what that means for the attempt. Re-entrant: servers that were placed, submitted or ready before are taken up.
+ * what that means for the attempt; undefined when they were ended before and can't be started again. Re-entrant: servers
+ * that were placed, submitted or ready before are taken up.
  */
-export async function startServers(ctx: RunContext, serving: Serving, main: JobRecord, site: SiteView): Promise<Up> {
+export async function startServers(ctx: RunContext, serving: Serving, main: JobRecord, site: SiteView): Promise<Up | undefined> {
   const names = SERVER_NAMES.filter((name) => serving.plans[name] !== undefined);
   for (const name of names) place(ctx, main, name, planOf(serving, name), site);
   const records = (): JobRecord[] => names.map((name) => serverOf(ctx, main, name));
-  const gone = records().find((record) => !isLive(record));
-  // Ended while the run was at a repair gate: a key is started once, so it takes another attempt.
-  if (gone !== undefined) return { failed: failedServer(ctx, gone, `the server ${gone.server} was ended before the job began`) };
+  if (records().some((record) => !isLive(record))) return undefined;
 
   const unsubmitted = records().filter((record) => record.handle === undefined);
   if (unsubmitted.length > 0) {
@@ -46,28 +45,40 @@ export async function startServers(ctx: RunContext, serving: Serving, main: JobR
   return { urls: Object.fromEntries(records().map((record) => [record.server ?? '', { url: record.url ?? '', backend: backendLabel(record) }])) };
 }
 
-/** Ends the servers of a stage that are still there, each with its own grace. */
+/**
+ * Ends the servers of a stage that are still there, each with its own grace. One that can't be stopped stays live in the
+ * state: the run tries again at its end, and the sweep before that.
+ */
 export async function endServers(ctx: RunContext, stage: string): Promise<void> {
   const live = ctx.state.jobs.filter((job) => job.stage === stage && job.server !== undefined && isLive(job));
   if (live.length === 0) return;
-  await ctx.wait(`finish:${live.map((job) => job.key).join(',')}`, async () => {
+  await ctx.wait(`finish:${stage}:${live[0]?.round}:${live[0]?.attempt}`, async () => {
     await Promise.all(live.map((record) => endServer(ctx, record)));
   });
 }
 
 async function endServer(ctx: RunContext, record: JobRecord): Promise<void> {
   const note = (text: string): void => ctx.emit({ type: 'noted', stage: record.stage, text: `server ${record.server}: ${text}` });
+  let outcome: JobOutcome | undefined;
   try {
-    const { outcome } = await cancelJobOn(record.queue).cancelJob({ identity: identityOf(ctx, record), executor: record.executor, reason: 'finished' });
-    const endedItself = outcome?.exit !== undefined && outcome.exit.stopReason === undefined;
-    if (endedItself || outcome?.state === 'lost') note(`${howItEnded(outcome, ' before its stage was done with it')}`);
-    ctx.emit({ type: 'server_ended', key: record.key, state: endedItself || outcome?.state === 'lost' ? 'failed' : 'done', outcome });
+    ({ outcome } = await cancelJobOn(record.queue).cancelJob({ identity: identityOf(ctx, record), executor: record.executor, reason: 'finished' }));
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
-    const said = whyNotEnded(error);
-    note(said);
-    ctx.emit({ type: 'server_ended', key: record.key, state: 'cancelled', reason: said });
+    return note(whyNotEnded(error));
   }
+  const state = endStateOf(record, outcome);
+  const reason = outcome === undefined || state === 'done' ? undefined : howItEnded(outcome, '');
+  if (state === 'failed' && reason !== undefined) note(`${reason}, before its stage was done with it`);
+  ctx.emit({ type: 'server_ended', key: record.key, state, outcome, reason });
+}
+
+/** Told to end by us, it did what it had to if it was ever ready. */
+function endStateOf(record: JobRecord, outcome: JobOutcome | undefined): JobRecordState {
+  const stopped = outcome?.exit?.stopReason;
+  if (stopped === 'suspended') return 'suspended';
+  if (outcome !== undefined && (outcome.state === 'lost' || stopped === undefined)) return 'failed';
+  if (stopped === 'finished') return record.url === undefined ? 'failed' : 'done';
+  return 'cancelled';
 }
 
 const planOf = (serving: Serving, name: ServerName | undefined): ServerPlan => {
@@ -137,7 +148,7 @@ async function ready(ctx: RunContext, serving: Serving, record: JobRecord, site:
   const { readyWithin } = planOf(serving, record.server);
   const { handle } = record;
   if (handle === undefined) throw new RangeError(`${record.key} was not submitted`);
-  const deadline = new Date(Date.parse(record.placedAt) + readyWithin).toISOString();
+  const deadline = new Date(Date.parse(record.submittedAt ?? record.placedAt) + readyWithin).toISOString();
   const start = await awaitServerOn(record.queue, site.limits, `Wait for ${what(record)}`).awaitServer({ handle, deadline });
   if ('url' in start) {
     ctx.emit({ type: 'server_ready', key: record.key, url: start.url });
@@ -147,14 +158,15 @@ async function ready(ctx: RunContext, serving: Serving, record: JobRecord, site:
   return failedServer(ctx, record, `the server ${record.server} ${howItEnded(start.outcome, ' before it was ready')}`, start.outcome);
 }
 
-function howItEnded({ exit, lastLines }: JobOutcome, when: string): string {
+/** `exited with code 3 WHEN: the last line of its log`. */
+export function howItEnded({ exit, lastLines }: JobOutcome, when: string): string {
   const last = lastLines.findLast((line) => line.trim() !== '');
   const how = exit === undefined ? 'vanished without an exit record' : exit.exitCode === null ? `was ended by ${exit.signal ?? 'a signal'}` : `exited with code ${exit.exitCode}`;
   return `${how}${when}${exit?.problem === undefined ? '' : ` (${exit.problem.message})`}${last === undefined ? '' : `: ${last}`}`;
 }
 
 /** A server's failure as that of its attempt: exit code and stop reason stay, so that the same rules judge it. */
-function failedServer(ctx: RunContext, record: JobRecord, message: string, outcome?: JobOutcome): JobOutcome {
+export function failedServer(ctx: RunContext, record: JobRecord, message: string, outcome?: JobOutcome): JobOutcome {
   const { exit } = outcome ?? {};
   const kind = exit?.problem?.kind ?? 'server_failed';
   return {

@@ -129,11 +129,12 @@ const HANDLE: JobHandle = { key: 'k', executor: 'local', kind: 'local', jobDir: 
 function longOutcome(step: number): JobOutcome {
   return {
     state: 'exited',
-    exit: { exitCode: 1, signal: null, startedAt: at(0), endedAt: at(1), outputs: {} },
+    exit: { exitCode: 1, signal: null, startedAt: at(0), endedAt: at(1), problem: { kind: 'storage_error', message: long(2000) }, outputs: { out: LONGEST.annotated('out') } },
     starts: 1,
-    progress: { step, total: 1e9, metrics: Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`${i}${long(62)}`, Math.PI])), phase: 'p'.repeat(40), readyUrl: 'u'.repeat(512), at: at(1) },
+    progress: { step, total: 1e9, metrics: Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`${i}${long(62)}`, Math.PI])), phase: 'p'.repeat(40), readyUrl: 'u'.repeat(512), verdict: { value: 'fail', reasons: Array.from({ length: 5 }, () => long(300)) }, at: at(1) },
     checkpoint: { step, path: 'p'.repeat(255), digest: digest(step), bytes: 1e12, format: 'f'.repeat(40), backend: 'nvidia', attempt: 1, at: at(1) },
-    lastLines: [long(500)],
+    passedOver: Array.from({ length: 20 }, () => long(300)),
+    lastLines: Array.from({ length: 20 }, () => long(500)),
     lineCount: 1,
   };
 }
@@ -167,7 +168,17 @@ describe('the size of a state', () => {
         live = `uid-0001.${stage}.r${state.round}.a${++attempt}`;
         step(placed(stage, attempt, live));
         step({ type: 'job_submitted', key: live, handle: HANDLE });
+        for (const server of ['reference', 'candidate'] as const) {
+          const key = `${live}.${server}`;
+          step({ ...placed(stage, attempt, key), type: 'server_placed', server } as Untimed<RunEvent>);
+          step({ type: 'job_submitted', key, handle: HANDLE });
+          step({ type: 'server_ready', key, url: `http://${'u'.repeat(500)}` });
+        }
       } else if (live !== undefined && draw < 0.2) {
+        // Served, it is known how it ended for as long as its servers take to end.
+        step({ type: 'job_exited', key: live, outcome: longOutcome(i) });
+        expect(bytesOf(state), `the state of an attempt that waits for its servers, event ${i}`).toBeLessThanOrEqual(MAX_STATE_BYTES);
+        for (const server of ['reference', 'candidate']) step({ type: 'server_ended', key: `${live}.${server}`, state: 'failed', outcome: longOutcome(i), reason: LONGEST.reason });
         step({ ...ended(live, longOutcome(i)), reason: LONGEST.reason, failure: LONGEST.failure } as Untimed<RunEvent>);
         live = undefined;
       } else if (draw < 0.3) step({ type: 'stage_done', stage, outputs: { out: LONGEST.annotated(stage) }, figures: longOutcome(i).progress?.metrics ?? {}, reason: LONGEST.reason, identity: { spec: digest(1), inputs: { a: digest(1), b: digest(2), c: digest(3) }, code: digest(4) } });
@@ -188,7 +199,7 @@ describe('the size of a state', () => {
       const bytes = i % 20 === 0 ? Buffer.byteLength(JSON.stringify(state)) : bytesOf(state);
       largest = Math.max(largest, bytes);
       if (bytes > MAX_STATE_BYTES) expect.fail(`${bytes} bytes after event ${i}`);
-      if (state.jobs.filter(isLive).map((job) => job.key).join() !== (live ?? '')) expect.fail(`the live job was lost at event ${i}`);
+      if (state.jobs.filter(isLive).map((job) => job.key).join() !== (live === undefined ? '' : [live, `${live}.reference`, `${live}.candidate`].join())) expect.fail(`the live job was lost at event ${i}`);
     }
     expect(largest).toBeGreaterThan(MAX_STATE_BYTES * 0.9);
     expect(state.notes.length).toBeGreaterThanOrEqual(3);

@@ -37,7 +37,7 @@ export function createSweepActivities(deps: { executors: ReadonlyMap<string, Exe
           });
           jobs.push(...found);
           if (listOnly) continue;
-          for (const job of found.filter((j) => isOurs(executor, j))) if (!(await isNeeded(deps.client, job))) unneeded.push({ executor, job });
+          for (const job of found.filter((j) => isOurs(executor, j))) if (isSpent(job, found) || !(await isNeeded(deps.client, job))) unneeded.push({ executor, job });
         }
         const failed: { job: JobListing; reason: string }[] = [];
         if (!dryRun) {
@@ -65,6 +65,18 @@ interface Unneeded {
 
 /** Alive, or about to be, and within this worker's reach. */
 const isOurs = (executor: Executor, { state, handle }: JobListing): boolean => state !== 'exited' && state !== 'lost' && (handle === undefined || executor.reaches(handle));
+
+/** The run ends its servers by itself within seconds of their job; what is there after this was not to be had then. */
+const SERVER_LINGERS_MS = 5 * 60_000;
+
+/** Whether a server's own job has ended, or a later attempt has taken over: its run may stay open for weeks, and it serves nobody. */
+function isSpent(job: JobListing, all: readonly JobListing[]): boolean {
+  if (job.server === undefined) return false;
+  const ofStage = all.filter((other) => other.runUid === job.runUid && other.stage === job.stage && other.server === undefined);
+  const own = ofStage.find((other) => other.round === job.round && other.attempt === job.attempt);
+  const endedLongAgo = own?.endedAt !== undefined && Date.now() - Date.parse(own.endedAt) > SERVER_LINGERS_MS;
+  return endedLongAgo || ofStage.some((other) => other.round > job.round || (other.round === job.round && other.attempt > job.attempt));
+}
 
 async function end(executor: Executor, job: JobListing): Promise<void> {
   const handle = job.handle ?? (await executor.forestall(identityIn(job), { reason: 'orphaned' }));

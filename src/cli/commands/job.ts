@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { nearest } from '../../domain/problems.js';
-import { runJobProgram } from '../../jobs/job-context.js';
+import { JOB_EXIT, runJobProgram } from '../../jobs/job-context.js';
 import { JOBS } from '../../jobs/registry.js';
 import type { CliContext } from '../context.js';
 import { UsageError } from '../errors.js';
@@ -32,6 +32,11 @@ export async function run(context: CliContext, args: string[], options: unknown)
   const name = argument(args);
   const entry = JOBS.find((job) => job.name === name);
   if (entry === undefined) {
+    // In a job a name that is not known is a wrong configuration: no second try can help.
+    if (context.env['FERRY_JOB_KEY'] !== undefined) {
+      context.stderr.write(`ferry has no job program ${JSON.stringify(name.slice(0, 60))}; it has ${JOBS.map((job) => job.name).join(', ')}\n`);
+      return JOB_EXIT.configuration;
+    }
     const meant = nearest(name, JOBS.map((job) => job.name));
     throw new UsageError(`There is no job program ${JSON.stringify(name.slice(0, 60))}`, `${meant === undefined ? '' : `Did you mean ${meant}? `}See all of them with: ferry job --help`);
   }

@@ -27,9 +27,12 @@ export interface StartedProgram {
   end: Promise<ProgramEnd>;
 }
 
+/** Where programs are on any system, for a worker that has no PATH of its own. */
+const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
+
 /** The wrapper's own environment, without what another job around it may have been told: inputs that aren't this job's. */
-function inherited(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^FERRY_(?:(?:INPUT|URL|BACKEND)_.*|RESUME_FROM|PORT)$/.test(name)));
+function inherited({ secretNames }: JobRecord): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => secretNames.includes(name) || !/^FERRY_(?:(?:INPUT|URL|BACKEND)_.*|RESUME_FROM|PORT)$/.test(name)));
 }
 
 /**
@@ -43,11 +46,13 @@ export async function startProgram(jobDir: string, record: JobRecord): Promise<S
   const log = openSync(paths.log, 'a');
   try {
     const [command = '', ...args] = record.command;
-    const given = { ...inherited(), ...record.env };
+    const given = { ...inherited(record), ...record.env };
     const env = {
       ...given,
       // The worker's own `ferry` comes first: a job of this run must not be carried out by another version.
-      PATH: [packageFile('bin'), ...(given['PATH'] ? [given['PATH']] : [])].join(delimiter),
+      PATH: [packageFile('bin'), given['PATH'] || DEFAULT_PATH].join(delimiter),
+      // For that `ferry`: the Node.js of the worker, wherever the PATH leads.
+      FERRY_NODE: process.execPath,
       ...(record.resume && { FERRY_RESUME_FROM: record.resume.path }),
       ...(record.serves && { FERRY_PORT: String(await freePort()) }),
     };

@@ -35,7 +35,7 @@ export function subjectOf(ctx: RunContext, site: SiteView): ApprovalSubject {
 async function question(ctx: RunContext, shape: PipelineShape): Promise<GateQuestion> {
   const subject = subjectOf(ctx, await readSite());
   const digests = approvalDigests(subject);
-  const figures = Object.keys(subject.evidence).length === 0 ? ['no quality or validation result'] : Object.entries(subject.evidence).map(([name, ref]) => `${name}: ${ref.digest}`);
+  const figures = Object.keys(subject.evidence).length === 0 ? ['no quality or validation result'] : Object.entries(subject.evidence).map(([name, ref]) => `${name}: ${ref.digest}${ctx.state.inputs[name]?.digest === ref.digest ? ' (given from outside: this run did not measure it)' : ''}`);
   return {
     id: APPROVAL_GATE_ID,
     kind: 'approval',
@@ -51,7 +51,7 @@ async function question(ctx: RunContext, shape: PipelineShape): Promise<GateQues
     deadlineMs: ctx.spec.stages.approve?.deadline ?? 0,
     onExpiry: 'reject',
     digests,
-    evidence: [...verdictsOf(ctx.state), `model: ${digests.model}`, ...figures, `asked for by ${ctx.state.requesters.join(', ')}`],
+    evidence: [`asked for by ${ctx.state.requesters.join(', ')}`, ...verdictsOf(ctx.state), `model: ${digests.model}`, ...figures],
     stages: shape.backTo(ctx, 'approve').filter((stage) => stage !== 'approve'),
   };
 }

@@ -1,4 +1,5 @@
 import type { ArtifactRef } from '../../domain/artifact.js';
+import { fewFigures } from '../../domain/bounds.js';
 import { differences, identityOf } from '../../domain/identity.js';
 import { skipReasonOf } from '../../domain/plan.js';
 import { stageOf } from '../../domain/run-state.js';
@@ -86,7 +87,8 @@ export function jobStage(stage: JobStageName): StageDefinition {
       const rung = stageOf(ctx.state, stage).ladder?.index ?? 0;
       const reason = rung === 0 ? undefined : `fell back from ${ladder.slice(0, rung).map((plan) => plan.backend).join(', ')} to ${ladder[rung]?.backend}`;
       const { step, metrics, verdict } = outcome.progress ?? {};
-      const figures = { ...(verdict === undefined ? {} : { verdict: verdict.value }), ...(step === undefined ? {} : { step }), ...metrics };
+      // The program's own numbers first: none of them may pass for the verdict.
+      const figures = fewFigures({ ...(verdict === undefined ? {} : { verdict: '' }), ...metrics, ...(step === undefined ? {} : { step }), ...(verdict === undefined ? {} : { verdict: verdict.value }) });
       ctx.emit({ type: 'stage_done', stage, outputs: outcome.exit?.outputs ?? {}, figures, identity: identityOf(ctx.spec, ctx.state.overrides, stage, inputs, ctx.input.code), reason });
     },
   };
