@@ -10,8 +10,8 @@ const MAX_FIGURES = 12;
 const MAX_FIGURE_NAME = 40;
 const MAX_EVIDENCE = 10;
 
-/** Entries that each list keeps however full the state is: the newest are what a person looks for. */
-const KEEP_AT_LEAST = 3;
+/** Entries that each list keeps however full the state is: the newest are what a person looks for. Fewer only while nothing else is left. */
+const KEEP_AT_LEAST = [3, 1];
 
 /** Of objects, which the reducer never changes: measuring a whole state at every event would cost more than reducing. */
 const measured = new WeakMap<object, number>();
@@ -52,7 +52,7 @@ export const shortProgress = (progress: JobProgress): JobProgress => ({
   // What has ended is reached nowhere.
   readyUrl: undefined,
   ...(progress.metrics === undefined ? {} : { metrics: fewFigures(progress.metrics) }),
-  ...(progress.verdict === undefined ? {} : { verdict: { value: progress.verdict.value, reasons: [oneLine(progress.verdict.reasons.join('; '), 300)] } }),
+  ...(progress.verdict === undefined ? {} : { verdict: { value: progress.verdict.value, reasons: [oneLine(progress.verdict.reasons.join('; '), 200)] } }),
 });
 
 /** What the rules judge an attempt by, for the time in which its servers are ended: of the log the line that is shown. */
@@ -112,13 +112,16 @@ export function withinBounds(state: RunState): RunState {
   const names = Object.keys(lists) as (keyof typeof lists)[];
   const left = (name: keyof typeof lists): number => lists[name].reduce((sum, entry) => sum + entry, 0);
   // Some way below the bound, so that a full state is not shortened anew at every event.
-  while (bytes > MAX_STATE_BYTES * 0.9) {
-    const [largest] = names.filter((name) => lists[name].filter((entry) => entry > 0).length > KEEP_AT_LEAST).sort((a, b) => left(b) - left(a));
-    if (largest === undefined) break;
-    const oldest = lists[largest].findIndex((entry) => entry > 0);
-    bytes -= lists[largest][oldest] ?? 0;
-    lists[largest][oldest] = 0;
-    drop[largest].add(oldest);
+  for (const keep of KEEP_AT_LEAST) {
+    const enough = keep === KEEP_AT_LEAST[0] ? MAX_STATE_BYTES * 0.9 : MAX_STATE_BYTES;
+    while (bytes > enough) {
+      const [largest] = names.filter((name) => lists[name].filter((entry) => entry > 0).length > keep).sort((a, b) => left(b) - left(a));
+      if (largest === undefined) break;
+      const oldest = lists[largest].findIndex((entry) => entry > 0);
+      bytes -= lists[largest][oldest] ?? 0;
+      lists[largest][oldest] = 0;
+      drop[largest].add(oldest);
+    }
   }
   const shorter: RunState = {
     ...state,
