@@ -33,6 +33,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'list', summary: 'list runs, newest first', takes: ['server'], load: () => import('./commands/list.js') },
   { name: 'status', summary: 'show where a run stands and who is waited for', takes: ['server'], load: () => import('./commands/status.js') },
   { name: 'watch', summary: 'follow a run until it ends', takes: ['server'], load: () => import('./commands/watch.js') },
+  { name: 'report', summary: 'make one HTML page of a run, with its evidence', takes: ['server', 'site'], load: () => import('./commands/report.js') },
   { name: 'logs', summary: 'show the log of a job', takes: ['server'], load: () => import('./commands/logs.js') },
   { name: 'approve', summary: 'approve a release at its gate', takes: ['server'], load: () => import('./commands/approve.js') },
   { name: 'reject', summary: 'reject a release, or send it back to a stage', takes: ['server'], load: () => import('./commands/reject.js') },

@@ -1,9 +1,12 @@
 // Control characters, the bidirectional and invisible ones that make a text look like another, and halves of characters.
 const UNSAFE = /(?:[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]|\u034f|\u17b4|\u17b5)+/gu;
 
+/** The text with each run of control, bidirectional and zero-width characters as one space. */
+export const withoutUnsafe = (text: string): string => text.replace(UNSAFE, ' ');
+
 /** One line of at most `max` characters, free of control, bidirectional and zero-width characters. */
 export function oneLine(text: string, max: number): string {
-  const clean = text.replace(UNSAFE, ' ').trim();
+  const clean = withoutUnsafe(text).trim();
   // A character of two units is kept whole or left out.
   return clean.length <= max ? clean : `${clean.slice(0, max - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }

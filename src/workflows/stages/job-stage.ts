@@ -1,6 +1,7 @@
 import type { ArtifactRef } from '../../domain/artifact.js';
 import { fewFigures } from '../../domain/bounds.js';
 import { differences, identityOf } from '../../domain/identity.js';
+import { keptOutputNote } from '../../domain/kept-output.js';
 import { skipReasonOf } from '../../domain/plan.js';
 import { stageOf } from '../../domain/run-state.js';
 import { ladderOf, serversOf } from '../../domain/spec.js';
@@ -61,7 +62,7 @@ const KIND_OF_VERDICT = {
 function refuseUnlessPassed(ctx: RunContext, stage: JobStageName, outcome: JobOutcome): void {
   const verdict = outcome.progress?.verdict;
   if (verdict === undefined || verdict.value === 'pass') return;
-  for (const [name, ref] of Object.entries(outcome.exit?.outputs ?? {})) ctx.emit({ type: 'noted', stage, text: `its ${name} is kept: ferry artifact show ${ref.digest}` });
+  for (const [name, ref] of Object.entries(outcome.exit?.outputs ?? {})) ctx.emit({ type: 'noted', stage, text: keptOutputNote(name, ref.digest) });
   const kind = KIND_OF_VERDICT[stage];
   const message = oneLine(`${stage}: ${verdict.value}: ${verdict.reasons.join('; ') || 'no reason given'}`, 400);
   throw new StageTrouble({ kind, message, owner: FAILURES[kind].owner, nextAction: 'ask_human' });

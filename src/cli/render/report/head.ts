@@ -1,0 +1,65 @@
+import { FAILURES, STOPS } from '../../../domain/failure.js';
+import type { RunStatusView } from '../../../domain/status.js';
+import { backendLabel, jobLabel } from '../../../domain/views.js';
+import { html, type Markup, type Part } from './html.js';
+import { tellsUntil, type ReportInput } from './input.js';
+import { facts } from './layout.js';
+import { between, digest, percent, time, verdictBadge } from './words.js';
+
+/** What the page is about, and what must be known before anything else on it is believed. */
+export function pageHead(input: ReportInput): Markup {
+  const { view, state } = input;
+  const until = tellsUntil(input);
+  return html`<header>
+<h1>${view.model} <span class="version">${view.version}</span> <span class="badge ${view.state}">${view.state}</span></h1>
+${facts([
+  ['Run', html`<code>${view.run}</code>`],
+  ['Run uid', html`<code>${view.runUid}</code>`],
+  ['Round', view.round],
+  ['Started', time(view.startedAt)],
+  view.endedAt === null ? ['Looked at', time(until)] : ['Ended', time(view.endedAt)],
+  [view.endedAt === null ? 'Since' : 'Took', between(view.startedAt, until)],
+  ...(state === undefined ? [] : [['Asked for by', state.requesters.join(', ')] as const]),
+  ...(view.resumedFrom === null ? [] : [['Takes over from', html`<code>${view.resumedFrom.run}</code>, what stands before ${view.resumedFrom.from}`] as const]),
+  ...(view.ui === null ? [] : [['Temporal UI', link(view.ui)] as const]),
+])}
+<p class="muted">All times are UTC.</p>
+${banners(input)}${view.state !== 'completed' && failureBox(view)}${glance(input)}</header>`;
+}
+
+/** Only a web address becomes a link; anything else stays text. */
+const link = (url: string): Part => (/^https?:\/\//i.test(url) ? html`<a href="${url}" rel="noreferrer">${url}</a>` : url);
+
+function banners({ view, evidence }: ReportInput): Markup {
+  const simulated = simulatedParts(view, evidence);
+  const unreadable = Object.values(evidence).flatMap((finding) => (finding.state === 'unreadable' ? [finding] : []));
+  return html`${simulated.length > 0 && html`<div class="banner warn" role="note"><strong>Simulated:</strong> ${simulated.join('; ')}. What these parts say of time and accuracy was not measured on the accelerator that they name.</div>`}${
+    view.source === 'visibility' && html`<div class="banner warn" role="note"><strong>No worker answered.</strong> This is what the server knows by itself. The times, attempts and outputs of stages, the decisions and all evidence are not known here; make the page anew while a worker runs.</div>`
+  }${unreadable.map(({ problem, digest: of }) => html`<div class="banner bad" role="note"><strong>Evidence that can’t be used:</strong> ${problem} ${digest(of)}</div>`)}`;
+}
+
+/** Everything imitated, once each: jobs by stage and backend, and what a validation says of its servers. */
+export function simulatedParts({ jobs }: Pick<RunStatusView, 'jobs'>, { parity }: Pick<ReportInput['evidence'], 'parity'>): string[] {
+  const ofJobs = jobs.filter((job) => job.simulated).map((job) => `${jobLabel(job)} on ${backendLabel(job)}`);
+  const servers = parity.state === 'read' ? [['validateOnAscend reference', parity.value.reference.backend] as const, ['validateOnAscend candidate', parity.value.candidate.backend] as const] : [];
+  return [...new Set([...ofJobs, ...servers.filter(([, backend]) => /simulated/i.test(backend)).map(([label, backend]) => `${label} on ${backend}`)])];
+}
+
+function failureBox({ failure, endedAt }: RunStatusView): Markup {
+  if (failure === null) return html``;
+  const meaning = failure.kind in FAILURES ? FAILURES[failure.kind as keyof typeof FAILURES].meaning : STOPS[failure.kind as keyof typeof STOPS]?.meaning;
+  return html`<div class="banner bad" role="note"><strong>${endedAt === null ? 'Last failure' : 'Failure'}: ${failure.kind}</strong>${meaning !== undefined && ` (${meaning})`}<br>${failure.message}${failure.rootLine !== undefined && !failure.message.includes(failure.rootLine) && html`<br><code>${failure.rootLine}</code>`}<br><span class="muted">Who acts: ${failure.owner}; next: ${failure.nextAction}</span></div>`;
+}
+
+/** The verdicts on one line: what somebody who approves looks for first. */
+function glance({ view, state, evidence: { quality, audit, parity } }: ReportInput): Markup {
+  const gate = Object.values(state?.gates ?? {}).find(({ kind }) => kind === 'approval');
+  const cards: [string, Part, Part][] = [
+    ...(quality.state === 'read' ? [['Quality', verdictBadge(quality.value.verdict.value), `held-out loss ${quality.value.heldOut.loss.toPrecision(4)}`] as [string, Part, Part]] : []),
+    ...(audit.state === 'read' ? [['Conversion audit', verdictBadge(audit.value.verdict.value), `error ${audit.value.maxRelativeError.toPrecision(3)} of ${audit.value.bound.toPrecision(3)} allowed`] as [string, Part, Part]] : []),
+    ...(parity.state === 'read' ? [['Parity', verdictBadge(parity.value.verdict.value), `agreement ${percent(parity.value.pair.agreement)}`] as [string, Part, Part]] : []),
+    ...(gate === undefined ? [] : [['Approval', gate.outcome === undefined ? html`<span class="badge waiting">waiting</span>` : html`<span class="badge ${gate.outcome.verdict}">${gate.outcome.verdict}</span>`, gate.outcome === undefined ? `for ${gate.roles.map(({ role }) => role).join(', ')}` : gate.outcome.by.length === 0 ? 'nobody decided' : `by ${gate.outcome.by.join(', ')}, asserted`] as [string, Part, Part]]),
+    ...(view.release === null ? [] : [['Release', html`<span class="badge completed">published</span>`, html`<code>${view.release.digest.slice(0, 19)}…</code>`] as [string, Part, Part]]),
+  ];
+  return cards.length === 0 ? html`` : html`<div class="cards">${cards.map(([title, value, note]) => html`<div class="card"><div class="card-title">${title}</div>${value}<div class="card-note">${note}</div></div>`)}</div>`;
+}
