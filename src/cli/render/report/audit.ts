@@ -1,10 +1,9 @@
 import type { AuditReport } from '../../../domain/reports/audit-report.js';
-import { figure } from '../status.js';
 import { html, type Markup } from './html.js';
 import type { ReportInput } from './input.js';
 import { evidenceSection, facts, table, verdictLine, type Section } from './layout.js';
 import { barCell } from './svg-chart.js';
-import { count, size } from './words.js';
+import { count, number, size } from './words.js';
 
 /** The converted model against its source. */
 export function auditSection({ evidence }: ReportInput): Section {
@@ -22,8 +21,8 @@ function auditBody(report: AuditReport): Markup {
     ['Not a number', count(values.nan)],
     ['Infinite', count(values.infinite)],
     ['Overflowed', count(values.overflowed)],
-    ['Largest relative error', figure(maxRelativeError)],
-    ['Bound', figure(bound)],
+    ['Largest relative error', number(maxRelativeError)],
+    ['Bound', number(bound)],
     ['Carried files', `${count(carried.length)}, ${differing === 0 ? 'all identical' : `${count(differing)} differ`}`],
   ])}<div class="pair">${table('Both checkpoints', [{ title: 'Side' }, { title: 'Files', ...right }, { title: 'Tensors', ...right }, { title: 'Size', ...right }], [side('source', source), side('converted', target)])}${table(
     'Number formats',
@@ -34,7 +33,7 @@ function auditBody(report: AuditReport): Markup {
     table(
       'Tensors with the largest errors; the bar is full at the bound',
       [{ title: 'Tensor' }, { title: 'Relative', ...right }, { title: 'Absolute', ...right }, { title: 'Relative error against the bound', wide: true }],
-      worst.map((w) => [html`<code>${w.tensor}</code>`, figure(w.maxRelativeError), figure(w.maxAbsoluteError), barCell(ofBound(w.maxRelativeError), { name: w.maxRelativeError > bound ? 'below' : 'plain', label: `${w.tensor}: ${figure(w.maxRelativeError)} of ${figure(bound)} allowed` })]),
+      worst.map((w) => [html`<code>${w.tensor}</code>`, number(w.maxRelativeError), number(w.maxAbsoluteError), barCell(ofBound(w.maxRelativeError), { name: w.maxRelativeError > bound ? 'below' : 'plain', label: `${w.tensor}: ${number(w.maxRelativeError)} of ${number(bound)} allowed` })]),
     )
   }${names('Missing in the converted model', report.missing)}${names('Only in the converted model', report.unexpected)}${names('In more than one shard', report.duplicated)}${
     carried.length > 0 &&

@@ -3,7 +3,7 @@ import { html, type Markup } from './html.js';
 import type { ReportInput } from './input.js';
 import { evidenceSection, facts, table, type Column, type Section } from './layout.js';
 import { barCell } from './svg-chart.js';
-import { count, percent, size } from './words.js';
+import { count, share, size } from './words.js';
 
 /** Sources may be one a file; the largest come first. */
 const MAX_SOURCES = 15;
@@ -17,10 +17,9 @@ const COLUMNS: readonly Column[] = [{ title: 'Documents', right: true }, { title
 
 function dataBody(card: DatasetCard): Markup {
   const { read, kept, dropped, sources, splits } = card;
-  const share = (documents: number, of: number): number => (of === 0 ? 0 : documents / of);
   const cells = (what: { documents: number; bytes: number }, of: number, name: string, label: string): (string | Markup)[] => {
     const part = share(what.documents, of);
-    return [count(what.documents), percent(part), size(what.bytes), barCell(part, { name, label: `${label}: ${percent(part)} of the documents` })];
+    return [count(what.documents), part, size(what.bytes), barCell(of === 0 ? 0 : what.documents / of, { name, label: `${label}: ${part} of the documents` })];
   };
   const shown = sources.slice(0, MAX_SOURCES);
   return html`${table(

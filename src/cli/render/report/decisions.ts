@@ -3,7 +3,7 @@ import type { DecisionLogEntry, RunState } from '../../../domain/run-state.js';
 import { html, type Markup } from './html.js';
 import type { ReportInput } from './input.js';
 import { facts, table, type Section } from './layout.js';
-import { digest, time } from './words.js';
+import { digest, outcomeWord, time } from './words.js';
 
 const ASSERTED = html`<p class="muted">Identity is asserted, not verified: a name is what whoever sent the decision gave.</p>`;
 
@@ -22,7 +22,7 @@ export function decisionsSection({ view, state }: ReportInput): Section {
 function gateBox(gate: Gate, view: ReportInput['view']): Markup {
   const { outcome, digests } = gate;
   const wait = view.waitingOn.find((w) => w.gate === gate.id);
-  const verdict = outcome === undefined ? html`<span class="badge waiting">${wait === undefined ? 'not answered' : 'waiting'}</span>` : html`<span class="badge ${outcome.verdict}">${outcome.verdict}</span>`;
+  const verdict = outcome === undefined ? html`<span class="badge waiting">${wait === undefined ? 'not answered' : 'waiting'}</span>` : html`<span class="badge ${outcome.verdict}">${outcomeWord(outcome.verdict)}</span>`;
   return html`<div class="gate"><p><strong>${gate.id}</strong>${gate.opening > 1 && html` <span class="muted">opening ${gate.opening}</span>`} ${verdict} ${gate.question}</p>${facts([
     ['Asked', gate.roles.map(({ role, quorum }) => (quorum > 1 ? `${quorum} × ${role}` : role)).join(', ')],
     ['Opened', time(gate.openedAt)],
@@ -30,7 +30,7 @@ function gateBox(gate: Gate, view: ReportInput['view']): Markup {
     ...(outcome === undefined ? [] : [['By', outcome.by.join(', ') || 'nobody'] as const, ['Reason', outcome.reason] as const]),
     ...(outcome?.to === undefined ? [] : [['Sent back to', outcome.to] as const]),
     ...(gate.excluded.length === 0 ? [] : [['May not decide', gate.excluded.join(', ')] as const]),
-    ...Object.entries(digests).flatMap(([name, value]) => (value === undefined ? [] : [[`Bound ${name}`, digest(value)] as const])),
+    ...Object.entries(digests).flatMap(([name, value]) => (value === undefined ? [] : [[`Bound to ${name}`, digest(value)] as const])),
   ])}${wait !== undefined && html`${wait.evidence.length > 0 && html`<ul>${wait.evidence.map((line) => html`<li>${line}</li>`)}</ul>`}<p class="muted">To answer it: <code class="command">${wait.commands.ferry}</code></p>`}</div>`;
 }
 

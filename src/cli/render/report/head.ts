@@ -1,10 +1,13 @@
 import { FAILURES, STOPS } from '../../../domain/failure.js';
+import type { Gate } from '../../../domain/gate.js';
+import type { Verdict } from '../../../domain/reports/verdict.js';
 import type { RunStatusView } from '../../../domain/status.js';
-import { backendLabel, jobLabel } from '../../../domain/views.js';
+import { jobLabel } from '../../../domain/views.js';
+import type { Finding } from '../../../engines/evidence/collect.js';
 import { html, type Markup, type Part } from './html.js';
 import { tellsUntil, type ReportInput } from './input.js';
 import { facts } from './layout.js';
-import { between, digest, percent, time, verdictBadge } from './words.js';
+import { between, digest, number, outcomeWord, percent, time, verdictBadge } from './words.js';
 
 /** What the page is about, and what must be known before anything else on it is believed. */
 export function pageHead(input: ReportInput): Markup {
@@ -40,9 +43,11 @@ function banners({ view, evidence }: ReportInput): Markup {
 
 /** Everything imitated, once each: jobs by stage and backend, and what a validation says of its servers. */
 export function simulatedParts({ jobs }: Pick<RunStatusView, 'jobs'>, { parity }: Pick<ReportInput['evidence'], 'parity'>): string[] {
-  const ofJobs = jobs.filter((job) => job.simulated).map((job) => `${jobLabel(job)} on ${backendLabel(job)}`);
-  const servers = parity.state === 'read' ? [['validateOnAscend reference', parity.value.reference.backend] as const, ['validateOnAscend candidate', parity.value.candidate.backend] as const] : [];
-  return [...new Set([...ofJobs, ...servers.filter(([, backend]) => /simulated/i.test(backend)).map(([label, backend]) => `${label} on ${backend}`)])];
+  const ofJobs = jobs.filter((job) => job.simulated).map((job) => [jobLabel(job), job.backend] as const);
+  const servers = parity.state === 'read' ? (['reference', 'candidate'] as const).map((server) => [jobLabel({ stage: 'validateOnAscend', server }), parity.value[server].backend] as const) : [];
+  const backends = new Map<string, Set<string>>();
+  for (const [label, backend] of [...ofJobs, ...servers.filter(([, name]) => /simulated/i.test(name))]) backends.set(label, (backends.get(label) ?? new Set()).add(backend.replace(/ \(simulated\)$/, '')));
+  return [...backends].map(([label, names]) => `${label} on ${[...names].join(' and ')}`);
 }
 
 function failureBox({ failure, endedAt }: RunStatusView): Markup {
@@ -51,15 +56,34 @@ function failureBox({ failure, endedAt }: RunStatusView): Markup {
   return html`<div class="banner bad" role="note"><strong>${endedAt === null ? 'Last failure' : 'Failure'}: ${failure.kind}</strong>${meaning !== undefined && ` (${meaning})`}<br>${failure.message}${failure.rootLine !== undefined && !failure.message.includes(failure.rootLine) && html`<br><code>${failure.rootLine}</code>`}<br><span class="muted">Who acts: ${failure.owner}; next: ${failure.nextAction}</span></div>`;
 }
 
+type Card = readonly [title: string, value: Part, note: Part];
+
 /** The verdicts on one line: what somebody who approves looks for first. */
 function glance({ view, state, evidence: { quality, audit, parity } }: ReportInput): Markup {
   const gate = Object.values(state?.gates ?? {}).find(({ kind }) => kind === 'approval');
-  const cards: [string, Part, Part][] = [
-    ...(quality.state === 'read' ? [['Quality', verdictBadge(quality.value.verdict.value), `held-out loss ${quality.value.heldOut.loss.toPrecision(4)}`] as [string, Part, Part]] : []),
-    ...(audit.state === 'read' ? [['Conversion audit', verdictBadge(audit.value.verdict.value), `error ${audit.value.maxRelativeError.toPrecision(3)} of ${audit.value.bound.toPrecision(3)} allowed`] as [string, Part, Part]] : []),
-    ...(parity.state === 'read' ? [['Parity', verdictBadge(parity.value.verdict.value), `agreement ${percent(parity.value.pair.agreement)}`] as [string, Part, Part]] : []),
-    ...(gate === undefined ? [] : [['Approval', gate.outcome === undefined ? html`<span class="badge waiting">waiting</span>` : html`<span class="badge ${gate.outcome.verdict}">${gate.outcome.verdict}</span>`, gate.outcome === undefined ? `for ${gate.roles.map(({ role }) => role).join(', ')}` : gate.outcome.by.length === 0 ? 'nobody decided' : `by ${gate.outcome.by.join(', ')}, asserted`] as [string, Part, Part]]),
-    ...(view.release === null ? [] : [['Release', html`<span class="badge completed">published</span>`, html`<code>${view.release.digest.slice(0, 19)}…</code>`] as [string, Part, Part]]),
+  const cards: Card[] = [
+    ...evidenceCard('Quality', quality, ({ heldOut }) => `held-out loss ${number(heldOut.loss)}`),
+    ...evidenceCard('Conversion audit', audit, ({ maxRelativeError, bound }) => `largest error ${number(maxRelativeError)}, allowed ${number(bound)}`),
+    ...evidenceCard('Parity', parity, ({ pair }) => `agreement ${percent(pair.agreement)}`),
+    ...(gate === undefined ? [] : [approvalCard(gate)]),
+    ...(view.release === null ? [] : [['Release', html`<span class="badge completed">published</span>`, html`<code>${view.release.digest.slice(0, 19)}…</code>`] as const]),
   ];
   return cards.length === 0 ? html`` : html`<div class="cards">${cards.map(([title, value, note]) => html`<div class="card"><div class="card-title">${title}</div>${value}<div class="card-note">${note}</div></div>`)}</div>`;
+}
+
+/** Evidence that can't be used has a card too: a page without one would look as if nothing were amiss. */
+function evidenceCard<T extends { verdict: Verdict }>(title: string, finding: Finding<T>, note: (value: T) => string): Card[] {
+  switch (finding.state) {
+    case 'absent':
+      return [];
+    case 'unreadable':
+      return [[title, html`<span class="badge fail">! not usable</span>`, 'see above']];
+    case 'read':
+      return [[title, verdictBadge(finding.value.verdict.value), note(finding.value)]];
+  }
+}
+
+function approvalCard({ outcome, roles }: Gate): Card {
+  if (outcome === undefined) return ['Approval', html`<span class="badge waiting">waiting</span>`, `for ${roles.map(({ role }) => role).join(', ')}`];
+  return ['Approval', html`<span class="badge ${outcome.verdict}">${outcomeWord(outcome.verdict)}</span>`, outcome.by.length === 0 ? 'nobody decided' : `by ${outcome.by.join(', ')}, asserted`];
 }

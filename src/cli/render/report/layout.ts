@@ -47,4 +47,4 @@ export function evidenceSection<T>({ id, title, finding, body }: { id: string; t
   }
 }
 
-const source = ({ file, digest: of }: { file: string; digest: string }): Markup => html`<p class="source">From <code>${file}</code> of ${digest(of)}</p>`;
+const source = ({ file, digest: of }: { file: string; digest: string }): Markup => html`<div class="source">From <code>${file}</code> of ${digest(of)}</div>`;

@@ -41,7 +41,7 @@ export function renderReport(input: ReportInput): Page {
 ${STYLE}
 </head>
 <body>
-<svg class="defs" width="0" height="0" aria-hidden="true"><defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatch-ground" width="7" height="7"/><rect class="hatch-line" width="2.5" height="7"/></pattern></defs></svg>
+<svg class="defs" width="0" height="0" aria-hidden="true"><defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatch-ground" width="7" height="7"/><rect class="hatch-line" width="2.5" height="7"/></pattern><pattern id="dots" width="6" height="6" patternUnits="userSpaceOnUse"><circle class="dots-dot" cx="3" cy="3" r="1.1"/></pattern></defs></svg>
 <main>
 ${pageHead(input)}
 <nav aria-label="Sections">${sections.map(({ id, title, filled }) => html`<a href="#${id}" class="${filled ? '' : 'empty'}">${title}</a>`)}</nav>

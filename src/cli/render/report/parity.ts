@@ -1,11 +1,10 @@
 import type { PairSummary, ParityReport } from '../../../domain/reports/parity-report.js';
-import { figure as number } from '../status.js';
 import { html, type Markup, type Part } from './html.js';
 import type { ReportInput } from './input.js';
 import { evidenceSection, facts, figure, table, verdictLine, type Section } from './layout.js';
-import { axisOver } from './scale.js';
+import { axisOver, axisWithin } from './scale.js';
 import { histogram, scatter, type Bin } from './svg-chart.js';
-import { count, digest, percent, plural } from './words.js';
+import { count, digest, number, percent, plural } from './words.js';
 
 const BINS = 20;
 
@@ -30,7 +29,7 @@ function parityBody(report: ParityReport): Markup {
 function comparison(pair: PairSummary, floor: PairSummary, topK: number): Markup {
   const rows: [string, (of: PairSummary) => string][] = [
     ['Same token chosen', (of) => percent(of.agreement)],
-    ['  95 % interval', ({ agreementInterval: [low, high] }) => `${percent(low)} – ${percent(high)}`],
+    ['95 % interval of that', ({ agreementInterval: [low, high] }) => `${percent(low)} – ${percent(high)}`],
     ['Positions compared', (of) => count(of.positions)],
     ['Identical answers', (of) => `${count(of.identical)} of ${count(of.prompts)}`],
     ['First divergence, earliest', ({ firstDivergence }) => (firstDivergence === undefined ? 'none' : `position ${count(firstDivergence.min)}`)],
@@ -41,11 +40,12 @@ function comparison(pair: PairSummary, floor: PairSummary, topK: number): Markup
     ['Logprob error, largest', (of) => number(of.logprobError.max)],
     [`Reference’s top ${topK} in the candidate’s`, (of) => percent(of.topKInclusion)],
   ];
-  return table(
+  const compared = table(
     'The candidate against the reference, beside the noise floor: the reference against itself, asked a second time',
     [{ title: 'Measure' }, { title: 'Candidate', right: true }, { title: 'Noise floor', right: true }],
     rows.map(([name, of]) => [name, of(pair), of(floor)]),
   );
+  return html`<div class="narrow">${compared}</div>`;
 }
 
 type Points = ParityReport['points'];
@@ -55,7 +55,7 @@ function agreementPlot(points: Points): Markup {
   const whole = points.filter(isWhole).length;
   const chart = scatter({
     label: `${plural(points.length, 'prompt')}: ${whole} agree to the end, ${points.length - whole} diverge before it.`,
-    x: axisOver('tokens alike before the answers part', points.map(({ of }) => of), { fromZero: true }),
+    x: axisWithin('tokens alike before the answers part', 0, points.reduce((most, { of }) => Math.max(most, of), 0)),
     y: axisOver('mean logprob error (nats)', points.map(({ meanError }) => meanError), { fromZero: true }),
     keys: [
       { name: 'agree', label: `alike to the end (${whole})` },

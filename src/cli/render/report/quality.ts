@@ -1,10 +1,9 @@
 import type { QualityReport } from '../../../domain/reports/quality-report.js';
-import { figure } from '../status.js';
 import { html, type Markup } from './html.js';
 import type { ReportInput } from './input.js';
 import { evidenceSection, facts, table, verdictLine, type Section } from './layout.js';
 import { barCell } from './svg-chart.js';
-import { count } from './words.js';
+import { count, number } from './words.js';
 
 const MAX_ITEMS = 40;
 
@@ -22,15 +21,15 @@ function qualityBody({ verdict, heldOut, items, bar }: QualityReport): Markup {
     const bound = ofItem(name);
     return [
       html`${name}${detail !== undefined && html`<div class="muted">${detail}</div>`}`,
-      figure(score),
-      bound === undefined ? '' : figure(bound),
+      number(score),
+      bound === undefined ? '' : number(bound),
       count(of),
-      barCell(score, { name: bound !== undefined && score < bound ? 'below' : 'plain', label: `${name}: ${figure(score)}${bound === undefined ? '' : `, the bar is ${figure(bound)}`}`, bound }),
+      barCell(score, { name: bound !== undefined && score < bound ? 'below' : 'plain', label: `${name}: ${number(score)}${bound === undefined ? '' : `, the bar is ${number(bound)}`}`, bound }),
     ];
   });
   return html`${verdictLine(verdict)}${facts([
-    ['Held-out loss', `${figure(heldOut.loss)} nats a token, over ${count(heldOut.tokens)} tokens`],
-    ...[...bounds].filter(([name]) => !items.some((item) => item.name === name)).map(([name, value]) => [`Bar: ${name}`, figure(value)] as const),
+    ['Held-out loss', `${number(heldOut.loss)} nats a token, over ${count(heldOut.tokens)} tokens`],
+    ...[...bounds].filter(([name]) => !items.some((item) => item.name === name)).map(([name, value]) => [`Bar: ${name}`, number(value)] as const),
   ])}${
     items.length > 0 &&
     table(

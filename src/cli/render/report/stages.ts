@@ -1,8 +1,7 @@
 import { html, type Markup } from './html.js';
 import { tellsUntil, type ReportInput } from './input.js';
 import { table, type Section } from './layout.js';
-import { between, digest, size, time } from './words.js';
-import { figure } from '../status.js';
+import { between, digest, number, size, time } from './words.js';
 
 /** The stages with what came of them. */
 export function stagesSection(input: ReportInput): Section {
@@ -14,7 +13,7 @@ export function stagesSection(input: ReportInput): Section {
     startedAt === null ? '' : `${attempts === 0 ? '–' : attempts}${round > 1 ? ` (round ${round})` : ''}`,
     time(startedAt),
     startedAt === null ? '' : between(startedAt, endedAt ?? until),
-    html`${Object.entries(figures).map(([key, value]) => html`<span class="figure"><span class="muted">${key}</span> ${typeof value === 'number' ? figure(value) : value}</span> `)}${reason !== null && html`<div class="muted">${reason}</div>`}`,
+    html`${Object.entries(figures).map(([key, value]) => html`<span class="figure"><span class="muted">${key}</span> ${typeof value === 'number' ? number(value) : value}</span> `)}${reason !== null && html`<div class="muted">${reason}</div>`}`,
     outputsOf(outputs),
   ]);
   const columns = [{ title: 'Stage' }, { title: 'State' }, { title: 'Attempts', right: true }, { title: 'Started' }, { title: 'Took', right: true }, { title: 'Key figures and remarks' }, { title: 'Outputs' }];

@@ -4,7 +4,7 @@ import { backendLabel, jobLabel } from '../../../domain/views.js';
 import { html } from './html.js';
 import { tellsUntil, type ReportInput } from './input.js';
 import { table, type Section } from './layout.js';
-import { between, time } from './words.js';
+import { between, folded, time } from './words.js';
 
 /** What happened on the way: fall-backs, send-backs, repairs, reuse. */
 export function notesSection({ view }: ReportInput): Section {
@@ -27,19 +27,22 @@ export function jobsSection(input: ReportInput): Section {
     return [
       jobLabel(job),
       `${job.attempt}${job.round > 1 ? ` (round ${job.round})` : ''}`,
-      backendLabel(job),
+      html`<span class="whole">${backendLabel(job)}</span>`,
       html`<span class="badge ${job.state}">${job.state}</span>`,
       time(record?.placedAt),
       record === undefined ? '' : took(record, until),
       String(job.starts),
       job.exitCode === null ? '–' : String(job.exitCode),
-      job.host ?? '',
-      html`${why(job)}<div class="key"><code>${job.key}</code></div>`,
+      html`<span class="whole">${job.host}</span>`,
+      html`${why(job)}<div class="key">${folded(shortKey(job.key, view.runUid), job.key)}</div>`,
     ];
   });
   return { id: 'jobs', title, filled: true, body: table('Each job with the starts that its own wrapper recorded; the newest 50 that have ended, and all that run', COLUMNS, rows) };
 }
 
 const took = (job: JobRecord, until: string): string => (job.endedAt === undefined ? (isLive(job) ? between(job.placedAt, until) : '') : between(job.placedAt, job.endedAt));
+
+/** Every key of a run begins with its uid, which stands at the top of the page. */
+const shortKey = (key: string, runUid: string): string => (runUid !== '' && key.startsWith(`${runUid}.`) ? `…${key.slice(runUid.length)}` : key);
 
 const why = ({ reason, observation, unknownSince }: JobView): string => [reason ?? '', observation === 'unknown' ? `nobody has seen it since ${unknownSince ?? 'a while'}` : ''].filter(Boolean).join('; ');

@@ -35,7 +35,7 @@ code.command { background: var(--panel); padding: 2px 5px; border-radius: 3px; }
 ul { margin: 6px 0; padding-left: 20px; }
 nav { display: flex; flex-wrap: wrap; gap: 4px 14px; margin-top: 14px; font-size: 13px; }
 nav a { text-decoration: none; } nav a:hover { text-decoration: underline; } nav a.empty { color: var(--muted); }
-.badge { display: inline-block; padding: 1px 8px; border: 1px solid var(--grey); border-radius: 10px; font-size: 12px; font-weight: 600; line-height: 1.5; white-space: nowrap; color: var(--muted); vertical-align: middle; }
+.badge { display: inline-block; padding: 0 8px; border: 1px solid var(--grey); border-radius: 10px; font-size: 12px; font-weight: 600; line-height: 1.5; white-space: nowrap; color: var(--muted); vertical-align: middle; }
 .badge.pass, .badge.done, .badge.completed, .badge.approve { color: var(--green); border-color: var(--green); }
 .badge.fail, .badge.failed, .badge.lost, .badge.reject, .badge.rejected, .badge.terminated { color: var(--red); border-color: var(--red); }
 .badge.waiting, .badge.inconclusive { color: var(--amber); border-color: var(--amber); }
@@ -54,7 +54,7 @@ nav a { text-decoration: none; } nav a:hover { text-decoration: underline; } nav
 .scroll { overflow-x: auto; margin: 10px 0; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-size: 12px; padding-bottom: 4px; }
-th, td { text-align: left; vertical-align: top; padding: 5px 14px 5px 0; border-bottom: 1px solid var(--grid); }
+th, td { text-align: left; vertical-align: top; padding: 4px 14px 4px 0; border-bottom: 1px solid var(--grid); }
 th:last-child, td:last-child { padding-right: 0; }
 thead th { font-size: 12px; color: var(--muted); font-weight: 600; border-bottom-color: var(--line); white-space: nowrap; vertical-align: bottom; }
 tbody th { font-weight: 500; }
@@ -62,14 +62,16 @@ tbody th { font-weight: 500; }
 .wide { width: 34%; min-width: 110px; vertical-align: middle; }
 .figure { margin-right: 8px; }
 .output, .key { font-size: 12px; }
-.key code { color: var(--muted); font-size: 11px; }
+.key code { color: var(--muted); } .whole { white-space: nowrap; }
 .names { columns: 2; font-size: 13px; }
-details.digest { display: inline-block; vertical-align: top; max-width: 100%; }
-summary { cursor: pointer; } details.digest summary { list-style: none; } details.digest summary::-webkit-details-marker { display: none; }
-details.digest summary code { border-bottom: 1px dotted var(--grey); white-space: nowrap; }
+details.fold { display: inline-block; vertical-align: top; max-width: 100%; }
+summary { cursor: pointer; } details.fold summary { list-style: none; } details.fold summary::-webkit-details-marker { display: none; }
+details.fold summary code { border-bottom: 1px dotted var(--grey); white-space: nowrap; }
+td:last-child > .key { min-width: 130px; } .key details.fold summary code { white-space: normal; }
 code.full { display: block; overflow-wrap: anywhere; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0 32px; align-items: start; }
 .pair > * { min-width: 0; }
+.narrow { max-width: 640px; }
 .gate { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 6px 12px; margin: 10px 0; overflow-wrap: anywhere; }
 figure { margin: 10px 0; } figcaption { font-size: 12px; margin-top: 4px; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; list-style: none; padding: 0; margin: 4px 0 8px; font-size: 12px; } .legend svg { margin-right: 6px; }
@@ -89,14 +91,14 @@ svg text { font-size: 11.5px; fill: var(--muted); font-family: inherit; }
 .bar.plain { fill: var(--blue); } .bar.kept, .bar.done, .swatch.done { fill: var(--green); } .bar.dropped { fill: var(--grey); } .bar.below, .bar.failed, .swatch.failed { fill: var(--red); }
 .bar.live, .swatch.live { fill: var(--blue); } .bar.ended, .swatch.ended { fill: var(--grey); } .bar.server, .swatch.server { fill: var(--server); }
 .bar.human, .swatch.human { fill: url(#hatch); stroke: var(--hatch); } .hatch-ground { fill: var(--hatch-ground); } .hatch-line { fill: var(--hatch); }
-svg text.in-bar { fill: var(--in-bar); font-size: 11px; } svg text.in-bar.small { font-size: 8.5px; } .faded { opacity: .45; }
+svg text.in-bar { fill: var(--in-bar); font-size: 11px; } svg text.in-bar.server { font-size: 9.5px; } svg text.in-bar.human { fill: var(--text); stroke: var(--hatch-ground); stroke-width: 4px; paint-order: stroke; font-weight: 600; } .dots { fill: url(#dots); } .dots-dot { fill: var(--in-bar); fill-opacity: .35; } .in-bar { paint-order: stroke; stroke-width: 3px; } .in-bar.done { stroke: var(--green); } .in-bar.failed { stroke: var(--red); } .in-bar.live { stroke: var(--blue); } .in-bar.ended { stroke: var(--grey); } .in-bar.server { stroke: var(--server); } .swatch.simulated { fill: var(--text); fill-opacity: .15; } .faded { opacity: .45; }
 footer { border-top: 1px solid var(--line); margin-top: 24px; padding-top: 12px; font-size: 12px; }
 @media (max-width: 700px) {
   main { padding: 16px 12px 32px; }
   .pair { grid-template-columns: 1fr; } .names { columns: 1; }
-  .gantt-row { grid-template-columns: 1fr auto; } .gantt-row svg { grid-column: 1 / -1; grid-row: 2; } .gantt-row.axis svg { grid-row: 1; }
+  .gantt-row { grid-template-columns: 1fr auto; row-gap: 0; } .gantt-row svg { grid-column: 1 / -1; grid-row: 2; } .gantt-row.axis svg { grid-row: 1; }
   .verdict { flex-direction: column; gap: 4px; }
-  table { width: auto; min-width: 100%; } .scroll .wide { min-width: 120px; }
+  th, td { padding-right: 9px; } thead th { white-space: normal; } tbody th:not(.right) { min-width: 96px; } tbody th > code { overflow-wrap: break-word; } .wide { width: auto; min-width: 84px; } td:last-child, caption { min-width: 0; }
 }
 @media print {
   body { font-size: 11px; } main { max-width: none; padding: 0; } nav { display: none; }

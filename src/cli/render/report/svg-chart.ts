@@ -1,6 +1,6 @@
-import { figure } from '../status.js';
 import { html, type Markup } from './html.js';
 import { fixed, percentOn, type Axis } from './scale.js';
+import { number } from './words.js';
 
 /*
  * Charts take the width that there is: positions along it are in percent, those across it in pixels. So text keeps its
@@ -82,11 +82,11 @@ function frame({ label, x, y }: Frame, body: Markup, keys: readonly Key[]): Mark
   const level = (tick: number): string => fixed(HEIGHT * (1 - percentOn(y, tick) / 100));
   const end = x.ticks.at(-1);
   const anchor = (tick: number): string => (tick === end && percentOn(x, tick) > 97 ? 'end' : percentOn(x, tick) < 2 ? 'start' : 'middle');
-  return html`${keys.length > 1 && legend(keys)}<div class="chart"><div class="ytitle">${y.title}</div>
-<svg class="yaxis" width="${LEFT}" height="${HEIGHT}" aria-hidden="true">${y.ticks.map((tick) => html`<text x="${LEFT - 8}" y="${level(tick)}" dy="4" text-anchor="end">${figure(tick)}</text>`)}</svg>
+  return html`<div class="chart"><div class="ytitle">${y.title}</div>
+<svg class="yaxis" width="${LEFT}" height="${HEIGHT}" aria-hidden="true">${y.ticks.map((tick) => html`<text x="${LEFT - 8}" y="${level(tick)}" dy="4" text-anchor="end">${number(tick)}</text>`)}</svg>
 <svg class="plot" width="100%" height="${HEIGHT}" role="img" aria-label="${label}">${y.ticks.map((tick) => html`<line class="grid" x1="0" x2="100%" y1="${level(tick)}" y2="${level(tick)}"/>`)}${body}<line class="base" x1="0" x2="100%" y1="${HEIGHT}" y2="${HEIGHT}"/></svg>
-<svg class="xaxis" width="100%" height="22" aria-hidden="true">${x.ticks.map((tick) => html`<text x="${fixed(percentOn(x, tick))}%" y="16" text-anchor="${anchor(tick)}">${figure(tick)}</text>`)}</svg>
-<div class="xtitle">${x.title}</div></div>`;
+<svg class="xaxis" width="100%" height="22" aria-hidden="true">${x.ticks.map((tick) => html`<text x="${fixed(percentOn(x, tick))}%" y="16" text-anchor="${anchor(tick)}">${number(tick)}</text>`)}</svg>
+<div class="xtitle">${x.title}</div></div>${keys.length > 1 && legend(keys)}`;
 }
 
 /** What the marks of a chart stand for. */
@@ -96,5 +96,5 @@ export const legend = (keys: readonly Key[]): Markup =>
 /** A bar for the cell of a table: a share between 0 and 1, and where a bound is set, an upright line there. */
 export function barCell(share: number, { name = 'plain', label, bound }: { name?: string; label: string; bound?: number }): Markup {
   const width = 100 * Math.min(1, Math.max(0, share));
-  return html`<svg class="cell" width="100%" height="12" role="img" aria-label="${label}"><title>${label}</title><rect class="track" width="100%" height="12" rx="2"/>${width > 0 && html`<rect class="bar ${name}" width="${fixed(Math.max(0.5, width))}%" height="12" rx="2"/>`}${bound !== undefined && html`<line class="bound" x1="${fixed(100 * bound)}%" x2="${fixed(100 * bound)}%" y1="-2" y2="14"/>`}</svg>`;
+  return html`<svg class="cell" width="100%" height="12" role="img" aria-label="${label}"><title>${label}</title><rect class="track" width="100%" height="12" rx="2"/>${width > 0 && html`<rect class="bar ${name}" width="${fixed(Math.max(0.5, width))}%" height="12" rx="2"/>`}${bound !== undefined && html`<line class="bound" x1="${fixed(100 * Math.min(1, Math.max(0, bound)))}%" x2="${fixed(100 * Math.min(1, Math.max(0, bound)))}%" y1="-2" y2="14"/>`}</svg>`;
 }

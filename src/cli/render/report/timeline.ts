@@ -11,7 +11,7 @@ import { timeScale, without, type Span, type TimeScale } from './time-scale.js';
 import { plural } from './words.js';
 
 const LANE = 18;
-const SERVER_LANE = 11;
+const SERVER_LANE = 14;
 /** A job of a moment must still be seen; in percent. */
 const LEAST = 0.4;
 /** A bar of at least so many percent has room for a word. */
@@ -24,6 +24,7 @@ const KEYS: readonly Key[] = [
   { name: 'ended', label: 'ended by us' },
   { name: 'server', label: 'server beside a job' },
   { name: 'human', label: 'waiting for people' },
+  { name: 'simulated', label: 'dotted: simulated backend' },
 ];
 
 /** Every stage with its attempts, its servers and its waits for people, over a common time. */
@@ -39,16 +40,19 @@ export function timelineSection(input: ReportInput): Section {
   const taken = state.order.filter((name) => state.stages[name]?.state !== 'skipped');
   const skipped = state.order.filter((name) => state.stages[name]?.state === 'skipped');
   const rows = taken.map((name) => row(state, name, scale, until));
-  const axis = html`<div class="gantt-row axis" aria-hidden="true"><div></div><svg width="100%" height="18">${scale.ticks.map(({ ms, afterMs }) => html`<text x="${fixed(scale.at(ms))}%" y="13" text-anchor="${scale.at(ms) < 2 ? 'start' : scale.at(ms) > 97 ? 'end' : 'middle'}">${afterMs === 0 ? '0' : `+${formatDuration(afterMs).replace(/\.0s$/, 's')}`}</text>`)}</svg><div></div></div>`;
+  const axis = html`<div class="gantt-row axis" aria-hidden="true"><div></div><svg width="100%" height="18">${scale.ticks.map(({ ms, afterMs }) => html`<text x="${fixed(scale.at(ms))}%" y="13" text-anchor="${scale.at(ms) < 2 ? 'start' : scale.at(ms) > 97 ? 'end' : 'middle'}">${afterMs === 0 ? '0' : `+${shortly(afterMs)}`}</text>`)}</svg><div></div></div>`;
   const caption = html`Time since the start of the run.${scale.shortened.length > 0 && html` Waits for people are drawn shortened: ${scale.shortened.map((s) => formatDuration(s.to - s.from)).join(', ')}.`}${skipped.length > 0 && html` Skipped: ${skipped.join(', ')}.`}`;
   return { id: 'pipeline', title, filled: true, body: figure(caption, html`${legend(keysIn(state))}<div class="gantt">${axis}${rows}</div>`) };
 }
+
+/** `+2m` for 2m 00s: the lines of the axis are at round times. */
+const shortly = (ms: number): string => formatDuration(ms).replace(/ 00[smh]$/, '').replace(/\.0s$/, 's');
 
 const spanOf = (from: string, to: string | undefined, until: number): Span => ({ from: Date.parse(from), to: to === undefined ? until : Date.parse(to) });
 
 /** Only what is on this page is explained. */
 function keysIn(state: RunState): readonly Key[] {
-  const shown = new Set([...state.jobs.map(barClass), ...(Object.keys(state.gates).length > 0 ? ['human'] : [])]);
+  const shown = new Set([...state.jobs.map(barClass), ...(state.jobs.some((job) => job.simulated) ? ['simulated'] : []), ...(Object.keys(state.gates).length > 0 ? ['human'] : [])]);
   return KEYS.filter(({ name }) => shown.has(name));
 }
 
@@ -72,10 +76,10 @@ function row(state: RunState, name: string, scale: TimeScale, until: number): Ma
   const bare = span !== undefined && own.length === 0 && gates.length === 0;
   return html`<div class="gantt-row"><div class="gantt-name">${name}</div><svg width="100%" height="${height}" role="img" aria-label="${label}">${scale.ticks.map(({ ms }) => html`<line class="grid" x1="${fixed(scale.at(ms))}%" x2="${fixed(scale.at(ms))}%" y1="0" y2="${height}"/>`)}${
     span !== undefined && (bare ? bar(scale, span, { name: stage?.state === 'failed' ? 'failed' : stage?.state === 'done' ? 'done' : 'live', title: label }) : html`<line class="stage-span" x1="${fixed(scale.at(span.from))}%" x2="${fixed(scale.at(span.to))}%" y1="${LANE / 2}" y2="${LANE / 2}"/>`)
-  }${gates.map((gate) => bar(scale, spanOf(gate.openedAt, gate.outcome?.at, until), { name: 'human', title: gateTitle(gate, until) }))}${own.map((job) =>
-    bar(scale, spanOf(job.placedAt, job.endedAt, until), { name: barClass(job), title: jobTitle(job, until), word: wordOf(job), faded: job.round !== stage?.round }),
+  }${gates.map((gate) => bar(scale, spanOf(gate.openedAt, gate.outcome?.at, until), { name: 'human', title: gateTitle(gate, until), word: lasted(gate.openedAt, gate.outcome?.at, until) }))}${own.map((job) =>
+    bar(scale, spanOf(job.placedAt, job.endedAt, until), { name: barClass(job), title: jobTitle(job, until), word: wordOf(job), simulated: job.simulated, faded: job.round !== stage?.round }),
   )}${servers.flatMap((server, lane) =>
-    jobs.filter((job) => job.server === server).map((job) => bar(scale, spanOf(job.placedAt, job.endedAt, until), { name: barClass(job), title: jobTitle(job, until), word: `${server}: ${backendLabel(job)}`, top: LANE + 2 + lane * SERVER_LANE, height: SERVER_LANE - 2, faded: job.round !== stage?.round })),
+    jobs.filter((job) => job.server === server).map((job) => bar(scale, spanOf(job.placedAt, job.endedAt, until), { name: barClass(job), title: jobTitle(job, until), word: `${server}: ${wordOf(job)}`, simulated: job.simulated, top: LANE + 2 + lane * SERVER_LANE, height: SERVER_LANE - 2, faded: job.round !== stage?.round })),
   )}</svg><div class="gantt-time">${beside}</div></div>`;
 }
 
@@ -85,19 +89,21 @@ interface Bar {
   word?: string;
   top?: number;
   height?: number;
+  simulated?: boolean;
   /** Of an earlier round. */
   faded?: boolean;
 }
 
-function bar(scale: TimeScale, { from, to }: Span, { name, title, word, top = 1, height = LANE - 2, faded = false }: Bar): Markup {
+function bar(scale: TimeScale, { from, to }: Span, { name, title, word, top = 1, height = LANE - 2, simulated = false, faded = false }: Bar): Markup {
   const width = Math.max(LEAST, scale.at(to) - scale.at(from));
   const left = Math.min(scale.at(from), 100 - width);
   // An inner svg cuts off what is longer than the bar.
-  const text = word !== undefined && width >= ROOM_FOR_WORD && html`<text class="in-bar${height < 12 ? ' small' : ''}" x="4" y="${height / 2}" dy="0.36em">${word}</text>`;
-  return html`<svg class="clip" x="${fixed(left)}%" y="${top}" width="${fixed(width)}%" height="${height}"><g class="${faded ? 'faded' : ''}"><rect class="bar ${name}" width="100%" height="100%" rx="2"/>${text}</g><title>${title}</title></svg>`;
+  const text = word !== undefined && width >= ROOM_FOR_WORD && html`<text class="in-bar ${name}" x="4" y="${height / 2}" dy="0.36em">${word}</text>`;
+  return html`<svg class="clip" x="${fixed(left)}%" y="${top}" width="${fixed(width)}%" height="${height}"><g class="${faded ? 'faded' : ''}"><rect class="bar ${name}" width="100%" height="100%" rx="2"/>${simulated && html`<rect class="dots" width="100%" height="100%"/>`}${text}</g><title>${title}</title></svg>`;
 }
 
-const wordOf = (job: JobRecord): string => `${BAR_CLASS[job.state] === 'failed' ? '✗ ' : ''}${backendLabel(job)}`;
+/** What a narrow bar cuts off is the backend's name, never that it is imitated. */
+const wordOf = (job: JobRecord): string => `${BAR_CLASS[job.state] === 'failed' ? '✗ ' : ''}${job.simulated ? 'simulated ' : ''}${job.backend}`;
 
 const lasted = (from: string, to: string | undefined, until: number): string => formatDuration((to === undefined ? until : Date.parse(to)) - Date.parse(from));
 

@@ -1,13 +1,12 @@
 import type { RunState } from '../../../domain/run-state.js';
 import { backendLabel } from '../../../domain/views.js';
 import type { TrainerState } from '../../../engines/evidence/trainer-state.js';
-import { figure as number } from '../status.js';
 import { html, type Markup } from './html.js';
 import type { ReportInput } from './input.js';
 import { evidenceSection, figure, table, type Section } from './layout.js';
 import { axisOver, axisWithin, thin } from './scale.js';
 import { lineChart, type Point } from './svg-chart.js';
-import { count, plural } from './words.js';
+import { count, number, plural } from './words.js';
 
 /** Above this a line is finer than a screen shows. */
 const MAX_POINTS = 600;

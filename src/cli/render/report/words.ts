@@ -1,5 +1,6 @@
 import { formatDuration } from '../../../domain/duration.js';
 import type { VerdictValue } from '../../../domain/reports/verdict.js';
+import { figure } from '../status.js';
 import { html, type Markup } from './html.js';
 
 /** `2026-11-25 01:30:05`: in UTC, as the head of the page says. */
@@ -12,6 +13,9 @@ export const between = (from: string, to: string): string => formatDuration(Math
 
 /** `1,234,567`. Not by the machine's locale: the page is the same everywhere. */
 export const count = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
+
+/** A measurement: whole where it is large, else four significant digits. */
+export const number = (value: number): string => (Number.isInteger(value) && Math.abs(value) < 1e15 ? count(value) : Math.abs(value) >= 1000 && Math.abs(value) < 1e15 ? count(Math.round(value)) : figure(value));
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
 
@@ -31,10 +35,19 @@ export function size(bytes: number): string {
 /** `99.98 %`, rounded down: what is not all must not read as 100 %. */
 export const percent = (share: number): string => `${(Math.floor(share * 1e4 + 1e-7) / 100).toFixed(2)} %`;
 
+/** `85.6 %`: of parts that are looked at side by side. */
+export const share = (part: number, of: number): string => `${(of === 0 ? 0 : (100 * part) / of).toFixed(1)} %`;
+
 const SHORT = 'sha256:'.length + 12;
 
-/** A digest that shows its beginning and opens to its whole. */
-export const digest = (value: string): Markup => html`<details class="digest"><summary title="${value}"><code>${value.slice(0, SHORT)}…</code></summary><code class="full">${value}</code></details>`;
+/** A text that shows a part and opens to its whole. */
+export const folded = (shown: string, whole: string): Markup => html`<details class="fold"><summary title="${whole}"><code>${shown}</code></summary><code class="full">${whole}</code></details>`;
+
+/** A digest by its beginning. */
+export const digest = (value: string): Markup => folded(`${value.slice(0, SHORT)}…`, value);
+
+/** What came of an approval, as a state. */
+export const outcomeWord = (verdict: string): string => (verdict === 'approve' ? 'approved' : verdict === 'reject' ? 'rejected' : verdict);
 
 const VERDICT_MARKS: Record<VerdictValue, string> = { pass: '✓', fail: '✗', inconclusive: '?' };
 
