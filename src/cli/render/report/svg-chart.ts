@@ -38,15 +38,15 @@ interface Frame {
 }
 
 /** Lines over a common axis; `marks` are upright lines, such as where another attempt took over. */
-export function lineChart({ series, marks = [], ...axes }: Frame & { series: readonly Series[]; marks?: readonly { x: number; label: string }[] }): Markup {
+export function lineChart({ series, marks = [], ...axes }: Frame & { series: readonly Series[]; marks?: readonly { x: number; label?: string }[] }): Markup {
   const { x, y } = axes;
   const path = (points: readonly Point[]): string => points.map((p) => `${fixed(10 * percentOn(x, p.x))},${fixed(1000 - 10 * percentOn(y, p.y))}`).join(' ');
   const lines = series.map(({ name, label, points }) => html`<polyline class="line ${name}" points="${path(points)}" vector-effect="non-scaling-stroke"><title>${label}</title></polyline>`);
   const dots = series.flatMap(({ name, points, dots: marked }) => (marked === true ? points.map((p) => dot(axes, p, name, 3.5)) : []));
-  const uprights = marks.map(({ x: at, label }) => {
+  const uprights = marks.map(({ x: at, label }, i) => {
     const left = percentOn(x, at);
     const beyond = left > 60;
-    return html`<line class="mark" x1="${fixed(left)}%" x2="${fixed(left)}%" y1="0" y2="${HEIGHT}"/><text class="note" x="${fixed(left)}%" dx="${beyond ? -5 : 5}" y="12" text-anchor="${beyond ? 'end' : 'start'}">${label}</text>`;
+    return html`<line class="mark" x1="${fixed(left)}%" x2="${fixed(left)}%" y1="0" y2="${HEIGHT}"/>${label !== undefined && html`<text class="note" x="${fixed(left)}%" dx="${beyond ? -5 : 5}" y="${12 + (i % 3) * 15}" text-anchor="${beyond ? 'end' : 'start'}">${label}</text>`}`;
   });
   return frame(axes, html`${uprights}<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" width="100%" height="${HEIGHT}">${lines}</svg>${dots}`, series);
 }

@@ -26,6 +26,7 @@ function trainingBody(trainer: TrainerState, state: RunState | undefined): Marku
   const drawn = thin(train.points, MAX_POINTS);
   const x = axisWithin('step', Math.min(...ends(all)), Math.max(trainer.global_step, ...ends(all)));
   const y = axisOver('loss (nats a token for a language model)', all.map((p) => p.y));
+  const marks = handOvers(state).filter(({ x: at }) => at > x.min && at < x.max);
   const chart = lineChart({
     label: `Loss over ${plural(trainer.global_step, 'step')}. ${sentence('training', train.points)} ${sentence('held-out', heldOut.points)}`,
     x,
@@ -34,10 +35,11 @@ function trainingBody(trainer: TrainerState, state: RunState | undefined): Marku
       ...(drawn.length > 0 ? [{ name: 'train', label: 'training loss', points: drawn, dots: drawn.length <= 40 }] : []),
       ...(heldOut.points.length > 0 ? [{ name: 'held-out', label: 'held-out loss', points: thin(heldOut.points, 200), dots: true }] : []),
     ],
-    marks: handOvers(state).filter(({ x: at }) => at > x.min && at < x.max),
+    marks,
   });
+  const marked = marks.length > 0 && html` Upright lines: another attempt went on from there.`;
   const lost = train.notFinite + heldOut.notFinite;
-  const caption = html`As the trainer logged it.${drawn.length < train.points.length && html` The training loss is drawn thinned: ${count(train.points.length)} points as ${count(drawn.length)}, of each run of neighbours the lowest and the highest.`}${lost > 0 && html` <strong>${plural(lost, 'logged loss was', 'logged losses were')} no finite number</strong> and can’t be drawn.`}`;
+  const caption = html`As the trainer logged it.${marked}${drawn.length < train.points.length && html` The training loss is drawn thinned: ${count(train.points.length)} points as ${count(drawn.length)}, of each run of neighbours the lowest and the highest.`}${lost > 0 && html` <strong>${plural(lost, 'logged loss was', 'logged losses were')} no finite number</strong> and can’t be drawn.`}`;
   return html`${summary}${figure(caption, chart)}${heldOut.points.length > 0 && heldOutTable(heldOut.points)}`;
 }
 
@@ -66,14 +68,20 @@ const sentence = (name: string, points: readonly Point[]): string => {
   return first === undefined || end === undefined ? `No ${name} loss.` : `The ${name} loss goes from ${number(first.y)} to ${number(end.y)}.`;
 };
 
+/** More labels than this would lie over one another. */
+const MAX_LABELS = 6;
+
 /** Where an attempt left off and the next one took over: at the newest checkpoint of each that was not the last. */
-function handOvers(state: RunState | undefined): { x: number; label: string }[] {
+function handOvers(state: RunState | undefined): { x: number; label?: string }[] {
   if (state === undefined) return [];
   const attempts = state.jobs.filter((job) => job.stage === 'train' && job.server === undefined && job.round === state.stages['train']?.round);
-  return attempts.flatMap((job, i) => {
+  const labels = new Map<number, string>();
+  // Of several that began at one step the last one went on from there.
+  attempts.forEach((job, i) => {
     const next = attempts[i + 1];
-    return next === undefined || job.checkpoint === undefined ? [] : [{ x: job.checkpoint.step, label: `attempt ${next.attempt}, ${backendLabel(next)}` }];
+    if (next !== undefined && job.checkpoint !== undefined) labels.set(job.checkpoint.step, `attempt ${next.attempt}, ${backendLabel(next)}`);
   });
+  return [...labels].map(([x, label]) => (labels.size <= MAX_LABELS ? { x, label } : { x }));
 }
 
 function heldOutTable(points: readonly Point[]): Markup {
