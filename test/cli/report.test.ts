@@ -128,7 +128,11 @@ describe('ferry report', () => {
     await startRun({ client: ferry.client, id: 'dark', spec: SPEC, requestedBy: 'eve' });
     const { code, out } = await report(['dark', '--json']);
     expect({ code, json: JSON.parse(out) as unknown }).toEqual({ code: 0, json: expect.objectContaining({ sections: ['stages'], problems: [] }) });
-    expect(textOf(readFileSync(join(folder, 'dark-report.html'), 'utf8'))).toContain('No worker answered.');
+    const page = readFileSync(join(folder, 'dark-report.html'), 'utf8');
+    expect(textOf(page)).toContain('No worker answered.');
+    expect(textOf(sectionOf(page, 'data'))).toContain('Nothing to show: without a worker the artifacts of the run are not known.');
+    // What nobody knows must not be told as something that is not.
+    expect(textOf(page)).not.toMatch(/the run has no|has released nothing|no fall-back|nobody has decided/i);
   });
 
   it('is an error for a run that there is not, and for a place that can’t be written', async () => {

@@ -6,7 +6,7 @@ import { readRun, type RunReading } from '../../client/describe.js';
 import { keptOutputs } from '../../domain/kept-output.js';
 import { artifactsOf, type RunState } from '../../domain/run-state.js';
 import type { LocalStore } from '../../engines/artifacts/local-store.js';
-import { collectEvidence, type Evidence, type EvidenceArtifact } from '../../engines/evidence/collect.js';
+import { collectEvidence, noEvidence, type Evidence, type EvidenceArtifact } from '../../engines/evidence/collect.js';
 import type { CliContext } from '../context.js';
 import { EXIT, UsageError } from '../errors.js';
 import { argument, parseOptions } from '../options.js';
@@ -62,7 +62,7 @@ export interface Report {
 
 /** The page of a run as it was read, with what the store holds of it. `lookedAt` matters only while it goes on. */
 export async function makeReport({ view, state }: Pick<RunReading, 'view' | 'state'>, store: LocalStore, lookedAt: string): Promise<Report> {
-  const evidence = await collectEvidence(store, state === undefined ? {} : artifactsFor(state));
+  const evidence = state === undefined ? noEvidence('without a worker the artifacts of the run are not known') : await collectEvidence(store, artifactsFor(state));
   const { html, sections } = renderReport({ view, state, evidence, lookedAt });
   return { html, sections, problems: problemsIn(evidence) };
 }

@@ -40,6 +40,12 @@ export type Finding<T> =
 
 export type Evidence = { [K in EvidenceKind]: Finding<z.infer<(typeof KINDS)[K]['form']>> };
 
+/** The evidence of a run whose artifacts nobody could tell: none, and not that it has none. */
+export function noEvidence(why: string): Evidence {
+  const absent = { state: 'absent', why } as const;
+  return { dataset: absent, training: absent, quality: absent, audit: absent, parity: absent, release: absent };
+}
+
 /** Reads all evidence there is among a run's artifacts, by their names. Never throws for an artifact's sake. */
 export async function collectEvidence(store: LocalStore, artifacts: Readonly<Record<string, EvidenceArtifact>>): Promise<Evidence> {
   const [dataset, training, quality, audit, parity, release] = await Promise.all([

@@ -39,7 +39,7 @@ function log(state: RunState): Markup {
   const rows = state.decisions.map((entry) => [String(entry.seq), time(entry.at), entry.gate, entry.approver, roleOf(state, entry), html`<strong>${entry.verdict}</strong>`, entry.reason, entry.accepted ? 'counted' : html`<span class="bad-text">refused: ${entry.code}</span>`, entry.route]);
   if (rows.length === 0) return html`<p class="muted">Nobody has decided.</p>`;
   const caption = dropped > 0 ? `The newest ${rows.length} of ${state.decisionCount} decisions, refused ones too` : 'Every decision that was sent, refused ones too';
-  return table(caption, [{ title: '#', right: true }, { title: 'When' }, { title: 'Gate' }, { title: 'Who (asserted)' }, { title: 'Role' }, { title: 'Verdict' }, { title: 'Reason' }, { title: 'Answer' }, { title: 'Sent as' }], rows);
+  return table(caption, [{ title: '#', right: true }, { title: 'When' }, { title: 'Gate' }, { title: 'Who (asserted)' }, { title: 'Role' }, { title: 'Verdict' }, { title: 'Reason', text: true }, { title: 'Answer' }, { title: 'Sent as' }], rows);
 }
 
 /** The log has no roles; a gate remembers those in which its counted decisions were taken. */

@@ -21,7 +21,7 @@ ${facts([
   ['Round', view.round],
   ['Started', time(view.startedAt)],
   view.endedAt === null ? ['Looked at', time(until)] : ['Ended', time(view.endedAt)],
-  [view.endedAt === null ? 'Since' : 'Took', between(view.startedAt, until)],
+  [view.endedAt === null ? 'So far' : 'Took', between(view.startedAt, until)],
   ...(state === undefined ? [] : [['Asked for by', state.requesters.join(', ')] as const]),
   ...(view.resumedFrom === null ? [] : [['Takes over from', html`<code>${view.resumedFrom.run}</code>, what stands before ${view.resumedFrom.from}`] as const]),
   ...(view.ui === null ? [] : [['Temporal UI', link(view.ui)] as const]),

@@ -17,11 +17,13 @@ export interface Column {
   right?: boolean;
   /** Takes the room that the others leave, as bars do. */
   wide?: boolean;
+  /** Sentences: never squeezed to a word a line. */
+  text?: boolean;
 }
 
 /** A table whose columns have heads; on a narrow screen it scrolls by itself. The first cell of a row is its head. */
 export function table(caption: string, columns: readonly Column[], rows: readonly (readonly Part[])[]): Markup {
-  const of = (i: number): string => [columns[i]?.right === true ? 'right' : '', columns[i]?.wide === true ? 'wide' : ''].filter(Boolean).join(' ');
+  const of = (i: number): string => [columns[i]?.right === true ? 'right' : '', columns[i]?.wide === true ? 'wide' : '', columns[i]?.text === true ? 'text' : ''].filter(Boolean).join(' ');
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table><caption>${caption}</caption><thead><tr>${columns.map(({ title }, i) => html`<th scope="col" class="${of(i)}">${title}</th>`)}</tr></thead><tbody>${rows.map(
     (row) => html`<tr>${row.map((cell, i) => (i === 0 ? html`<th scope="row" class="${of(i)}">${cell}</th>` : html`<td class="${of(i)}">${cell}</td>`))}</tr>`,
   )}</tbody></table></div>`;

@@ -45,7 +45,7 @@ ${STYLE}
 <main>
 ${pageHead(input)}
 <nav aria-label="Sections">${sections.map(({ id, title, filled }) => html`<a href="#${id}" class="${filled ? '' : 'empty'}">${title}</a>`)}</nav>
-${sections.map(({ id, title, body }) => html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${body}</section>\n`)}<footer>Made by <code>ferry report</code> from the run’s own state and the evidence in its store. The page itself is not signed: what counts are the digests on it.</footer>
+${sections.map(({ id, title, body, filled }) => html`<section id="${id}" class="${filled ? '' : 'empty'}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2><div>${body}</div></section>\n`)}<footer>Made by <code>ferry report</code> from the run’s own state and the evidence in its store. The page itself is not signed: what counts are the digests on it.</footer>
 </main>
 </body>
 </html>

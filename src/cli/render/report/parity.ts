@@ -10,7 +10,7 @@ const BINS = 20;
 
 /** Whether the candidate answers as the reference does. */
 export function paritySection({ evidence }: ReportInput): Section {
-  return evidenceSection({ id: 'parity', title: 'Parity of the converted model', finding: evidence.parity, body: parityBody });
+  return evidenceSection({ id: 'parity', title: 'Parity', finding: evidence.parity, body: parityBody });
 }
 
 function parityBody(report: ParityReport): Markup {

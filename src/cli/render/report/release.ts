@@ -5,9 +5,10 @@ import { evidenceSection, facts, table, type Section } from './layout.js';
 import { digest, size, time } from './words.js';
 
 /** What was published, and the record that says what it rests on. */
-export function releaseSection({ view, evidence }: ReportInput): Section {
+export function releaseSection({ view, state, evidence }: ReportInput): Section {
   const { release } = view;
   const title = 'Release';
+  if (state === undefined) return { id: 'release', title, filled: false, body: html`<p class="muted">Without a worker a release is not known.</p>` };
   if (release === null && evidence.release.state === 'absent') return { id: 'release', title, filled: false, body: html`<p class="muted">Nothing to show: the run has released nothing.</p>` };
   const record = evidenceSection({ id: 'release', title, finding: evidence.release, body: recordBody });
   const ref = release === null ? html`` : facts([['Reference', html`<code class="full">${release.ref}</code>`], ['Digest', html`<code class="full">${release.digest}</code>`], ['To check it', html`<code class="command">ferry release verify --run ${view.run}</code>`]]);
@@ -25,7 +26,7 @@ function recordBody({ approval, artifacts, oci }: ReleaseRecord): Markup {
     }),
   )}${table(
     `Approvals of the record, which publish proved from the server’s history; identity ${approval.identity}, not signed`,
-    [{ title: 'Who' }, { title: 'Role' }, { title: 'Verdict' }, { title: 'When' }, { title: 'Reason' }],
+    [{ title: 'Who' }, { title: 'Role' }, { title: 'Verdict' }, { title: 'When' }, { title: 'Reason', text: true }],
     approval.decisions.map((d) => [d.approver, d.role, d.verdict, time(d.at), d.reason]),
   )}`;
 }

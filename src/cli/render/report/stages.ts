@@ -16,7 +16,7 @@ export function stagesSection(input: ReportInput): Section {
     html`${Object.entries(figures).map(([key, value]) => html`<span class="figure"><span class="muted">${key}</span> ${typeof value === 'number' ? number(value) : value}</span> `)}${reason !== null && html`<div class="muted">${reason}</div>`}`,
     outputsOf(outputs),
   ]);
-  const columns = [{ title: 'Stage' }, { title: 'State' }, { title: 'Attempts', right: true }, { title: 'Started' }, { title: 'Took', right: true }, { title: 'Key figures and remarks' }, { title: 'Outputs' }];
+  const columns = [{ title: 'Stage' }, { title: 'State' }, { title: 'Attempts', right: true }, { title: 'Started' }, { title: 'Took', right: true }, { title: 'Key figures and remarks', text: true }, { title: 'Outputs' }];
   return { id: 'stages', title: 'Stages', filled: true, body: table('Stages of the run in their order', columns, rows) };
 }
 

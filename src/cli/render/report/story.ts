@@ -7,13 +7,14 @@ import { table, type Section } from './layout.js';
 import { between, folded, time } from './words.js';
 
 /** What happened on the way: fall-backs, send-backs, repairs, reuse. */
-export function notesSection({ view }: ReportInput): Section {
+export function notesSection({ view, state }: ReportInput): Section {
   const title = 'On the way';
+  if (state === undefined) return { id: 'notes', title, filled: false, body: html`<p class="muted">Without a worker what happened on the way is not known.</p>` };
   if (view.notes.length === 0) return { id: 'notes', title, filled: false, body: html`<p class="muted">Nothing to show: no fall-back, send-back, repair or reuse.</p>` };
-  return { id: 'notes', title, filled: true, body: table('Fall-backs, send-backs, repairs and reuse, oldest first', [{ title: 'When' }, { title: 'Stage' }, { title: 'What' }], view.notes.map(({ at, stage, text }) => [time(at), stage, text])) };
+  return { id: 'notes', title, filled: true, body: table('Fall-backs, send-backs, repairs and reuse, oldest first', [{ title: 'When' }, { title: 'Stage' }, { title: 'What', text: true }], view.notes.map(({ at, stage, text }) => [time(at), stage, text])) };
 }
 
-const COLUMNS = [{ title: 'Job' }, { title: 'Attempt', right: true }, { title: 'Backend' }, { title: 'State' }, { title: 'Started' }, { title: 'Took', right: true }, { title: 'Starts', right: true }, { title: 'Exit', right: true }, { title: 'Host' }, { title: 'Why, and key' }];
+const COLUMNS = [{ title: 'Job' }, { title: 'Attempt', right: true }, { title: 'Backend' }, { title: 'State' }, { title: 'Started' }, { title: 'Took', right: true }, { title: 'Starts', right: true }, { title: 'Exit', right: true }, { title: 'Host' }, { title: 'Why, and key', text: true }];
 
 /** Every job that the run remembers. */
 export function jobsSection(input: ReportInput): Section {

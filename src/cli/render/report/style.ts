@@ -5,8 +5,8 @@ export const STYLE = html`<style>
 :root {
   color-scheme: light dark;
   --ground: #ffffff; --panel: #f5f7f9; --text: #1b2027; --muted: #59636e; --line: #d5dbe1; --grid: #e6eaee;
-  --blue: #1f6fc9; --blue-soft: #9cc2ec; --green: #1a7a3c; --red: #c4302b; --amber: #8a5a00; --grey: #8b949e; --orange: #c2560c;
-  --warn-ground: #fff6dd; --warn-line: #d9a520; --bad-ground: #fdecea; --bad-line: #d6544e; --in-bar: #ffffff; --server: #7d8fa5;
+  --blue: #1f6fc9; --blue-soft: #9cc2ec; --green: #1a7a3c; --red: #c4302b; --amber: #8a5a00; --grey: #6e7781; --orange: #c2560c;
+  --warn-ground: #fff6dd; --warn-line: #d9a520; --bad-ground: #fdecea; --bad-line: #d6544e; --in-bar: #ffffff; --server: #5b6b80;
   --hatch: #d9a520; --hatch-ground: #fff3d0;
 }
 @media screen and (prefers-color-scheme: dark) {
@@ -25,6 +25,8 @@ h1 { font-size: 26px; line-height: 1.2; margin: 0 0 12px; overflow-wrap: anywher
 h1 .version { font-weight: 400; color: var(--muted); }
 h2 { font-size: 18px; margin: 0 0 10px; }
 section { padding: 20px 0 6px; border-top: 1px solid var(--line); margin-top: 18px; }
+section.empty { display: grid; grid-template-columns: 230px 1fr; gap: 12px; align-items: baseline; margin-top: 0; padding: 9px 0; } section.empty h2 { font-size: 14px; margin: 0; } section.empty p { margin: 0; } section.empty > div { min-width: 0; }
+section.empty + section:not(.empty) { margin-top: 0; }
 p { margin: 6px 0; }
 a { color: var(--blue); }
 code { font: 12px/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; overflow-wrap: anywhere; }
@@ -33,7 +35,7 @@ code.command { background: var(--panel); padding: 2px 5px; border-radius: 3px; }
 .source { font-size: 12px; }
 .bad-text, .problem strong { color: var(--red); }
 ul { margin: 6px 0; padding-left: 20px; }
-nav { display: flex; flex-wrap: wrap; gap: 4px 14px; margin-top: 14px; font-size: 13px; }
+nav { display: flex; flex-wrap: wrap; gap: 4px 14px; margin: 14px 0 16px; font-size: 13px; }
 nav a { text-decoration: none; } nav a:hover { text-decoration: underline; } nav a.empty { color: var(--muted); }
 .badge { display: inline-block; padding: 0 8px; border: 1px solid var(--grey); border-radius: 10px; font-size: 12px; font-weight: 600; line-height: 1.5; white-space: nowrap; color: var(--muted); vertical-align: middle; }
 .badge.pass, .badge.done, .badge.completed, .badge.approve { color: var(--green); border-color: var(--green); }
@@ -43,7 +45,7 @@ nav a { text-decoration: none; } nav a:hover { text-decoration: underline; } nav
 .banner { border: 1px solid; border-left-width: 4px; border-radius: 4px; padding: 8px 12px; margin: 12px 0; overflow-wrap: anywhere; }
 .banner.warn { background: var(--warn-ground); border-color: var(--warn-line); }
 .banner.bad { background: var(--bad-ground); border-color: var(--bad-line); }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 10px; margin: 14px 0 4px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(165px, 1fr)); gap: 10px; margin: 14px 0 4px; }
 .card { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 10px 12px; }
 .card-title { font-size: 12px; color: var(--muted); margin-bottom: 5px; }
 .card-note { font-size: 12px; margin-top: 5px; overflow-wrap: anywhere; }
@@ -67,7 +69,7 @@ tbody th { font-weight: 500; }
 details.fold { display: inline-block; vertical-align: top; max-width: 100%; }
 summary { cursor: pointer; } details.fold summary { list-style: none; } details.fold summary::-webkit-details-marker { display: none; }
 details.fold summary code { border-bottom: 1px dotted var(--grey); white-space: nowrap; }
-td:last-child > .key { min-width: 130px; } .key details.fold summary code { white-space: normal; }
+.text { min-width: 200px; } .output .fold { display: block; } .key details.fold summary code { white-space: normal; }
 code.full { display: block; overflow-wrap: anywhere; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0 32px; align-items: start; }
 .pair > * { min-width: 0; }
@@ -93,15 +95,16 @@ svg text { font-size: 11.5px; fill: var(--muted); font-family: inherit; }
 .bar.human, .swatch.human { fill: url(#hatch); stroke: var(--hatch); } .hatch-ground { fill: var(--hatch-ground); } .hatch-line { fill: var(--hatch); }
 svg text.in-bar { fill: var(--in-bar); font-size: 11px; } svg text.in-bar.server { font-size: 9.5px; } svg text.in-bar.human { fill: var(--text); stroke: var(--hatch-ground); stroke-width: 4px; paint-order: stroke; font-weight: 600; } .dots { fill: url(#dots); } .dots-dot { fill: var(--in-bar); fill-opacity: .35; } .in-bar { paint-order: stroke; stroke-width: 3px; } .in-bar.done { stroke: var(--green); } .in-bar.failed { stroke: var(--red); } .in-bar.live { stroke: var(--blue); } .in-bar.ended { stroke: var(--grey); } .in-bar.server { stroke: var(--server); } .swatch.simulated { fill: var(--text); fill-opacity: .15; } .faded { opacity: .45; }
 footer { border-top: 1px solid var(--line); margin-top: 24px; padding-top: 12px; font-size: 12px; }
-@media (max-width: 700px) {
+@media screen and (max-width: 700px) {
   main { padding: 16px 12px 32px; }
   .pair { grid-template-columns: 1fr; } .names { columns: 1; }
   .gantt-row { grid-template-columns: 1fr auto; row-gap: 0; } .gantt-row svg { grid-column: 1 / -1; grid-row: 2; } .gantt-row.axis svg { grid-row: 1; }
+  section.empty { grid-template-columns: 1fr; gap: 2px; } .cards { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
   .verdict { flex-direction: column; gap: 4px; }
-  th, td { padding-right: 9px; } thead th { white-space: normal; } tbody th:not(.right) { min-width: 96px; } tbody th > code { overflow-wrap: break-word; } .wide { width: auto; min-width: 84px; } td:last-child, caption { min-width: 0; }
+  th, td { padding-right: 9px; } thead th { white-space: normal; } tbody th:not(.right) { min-width: 96px; } tbody th > code { overflow-wrap: break-word; } .wide { width: auto; min-width: 84px; }
 }
 @media print {
-  body { font-size: 11px; } main { max-width: none; padding: 0; } nav { display: none; }
+  body { font-size: 11px; } table { font-size: 10px; } thead th, caption, .card-note, code { font-size: 9.5px; } th, td { padding-right: 8px; } thead th, .whole, time, td.right, details.fold summary code { white-space: normal; } .text, .wide { min-width: 0; } main { max-width: none; padding: 0; } nav { display: none; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   section, figure, tr, .gate, .card { break-inside: avoid; } section { break-inside: auto; } h2 { break-after: avoid; } .scroll { overflow: visible; }
 }

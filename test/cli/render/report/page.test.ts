@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { renderReport } from '../../../../src/cli/render/report/page.js';
+import { noEvidence } from '../../../../src/engines/evidence/collect.js';
 import type { RunState } from '../../../../src/domain/run-state.js';
 import { at, viewOf } from '../kit.js';
 import { sectionOf, textOf, unbalanced } from './check.js';
@@ -101,11 +102,12 @@ describe('the page of another run', () => {
 
   it('says without a worker what it could not know', () => {
     const view = { ...viewOf(AT_THE_GATE), source: 'visibility' as const, stages: [], jobs: [], notes: [] };
-    const { html, sections } = renderReport({ view, evidence: NONE, lookedAt: at(1000) });
+    const { html, sections } = renderReport({ view, evidence: noEvidence('not known'), lookedAt: at(1000) });
     expect(textOf(html)).toContain('No worker answered.');
     expect(said('pipeline', html)).toContain('Without a worker the times of stages and jobs are not known');
     expect(said('decisions', html)).toContain('Without a worker decisions are not known');
     expect(said('decisions', html)).toContain('ferry approve tiny-v1');
+    for (const id of ['notes', 'release']) expect(said(id, html)).toContain('Without a worker');
     expect(sections).toEqual(['stages']);
     expect(unbalanced(html)).toEqual([]);
   });
