@@ -152,6 +152,16 @@ describe('examples/hello by the command line alone', () => {
     expect(await ferry.call('retry', 'again', '--stop', '--yes')).toMatchObject({ code: 0 });
   });
 
+  it('is one page, with one line in place of each kind of evidence that its stages do not leave', async () => {
+    const file = join(root, 'hello.html');
+    const { code, json } = await ferry.call<{ sections: string[] }>('report', 'hello', '--out', file);
+    expect({ code, json }).toEqual({ code: 0, json: { run: 'hello', file, bytes: expect.any(Number) as unknown, sections: ['pipeline', 'stages', 'decisions', 'notes', 'jobs', 'release', 'digests'], problems: [] } });
+    const page = await readFile(file, 'utf8');
+    for (const text of ['Simulated:', 'ascend → nvidia', 'its checkpoint holds no trainer_state.json', 'ferry release verify --run hello']) expect(page).toContain(text);
+    await ferry.call('report', 'hello', '--out', `${file}.again`);
+    expect((await readFile(`${file}.again`, 'utf8')) === page).toBe(true);
+  });
+
   it('is resumed from convert with another dtype, and says of each stage why it was taken over or done anew', async () => {
     const earlier = await ferry.status('hello');
     const resumed = await ferry.call<Started & { resumedFrom: object }>('resume', 'hello', '--from', 'convert', '--set', 'dtype=fp32');

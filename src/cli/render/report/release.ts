@@ -31,12 +31,14 @@ function recordBody({ approval, artifacts, oci }: ReleaseRecord): Markup {
   )}`;
 }
 
-/** Every digest of the run in full, to compare with what is held elsewhere. */
+/** Every digest of the run in full: also on paper, where nothing opens. */
 export function digestsSection({ view, state }: ReportInput): Section {
   const outputs = view.stages.flatMap(({ name, outputs: made }) => Object.entries(made).map(([output, ref]) => [output, name, size(ref.bytes), html`<code>${ref.digest}</code>`]));
   const given = Object.entries(state?.inputs ?? {}).map(([name, ref]) => [name, 'given to the run', size(ref.bytes), html`<code>${ref.digest}</code>`]);
   const spec = state === undefined ? [] : [['run spec', 'what was asked for', '', html`<code>${state.specDigest}</code>`]];
-  const rows = [...spec, ...given, ...outputs];
+  const bound = Object.values(state?.gates ?? {}).flatMap(({ id, digests }) => Object.entries(digests).map(([name, value]) => [name, `what ${id} is bound to`, '', html`<code>${value}</code>`]));
+  const release = view.release === null ? [] : [['release', 'its manifest in the layout', '', html`<code>${view.release.digest}</code>`]];
+  const rows = [...spec, ...given, ...outputs, ...bound, ...release];
   if (rows.length === 0) return { id: 'digests', title: 'Digests', filled: false, body: html`<p class="muted">Nothing to show: no digest is known.</p>` };
-  return { id: 'digests', title: 'Digests', filled: true, body: table('Digests in full: sha256 of canonical manifests, as the store and ferry artifact show have them', [{ title: 'What' }, { title: 'From' }, { title: 'Size', right: true }, { title: 'Digest' }], rows) };
+  return { id: 'digests', title: 'Digests', filled: true, body: table('Digests in full, to compare with what is held elsewhere; those of artifacts are what ferry artifact show takes', [{ title: 'What' }, { title: 'From' }, { title: 'Size', right: true }, { title: 'Digest' }], rows) };
 }

@@ -104,7 +104,7 @@ footer { border-top: 1px solid var(--line); margin-top: 24px; padding-top: 12px;
   th, td { padding-right: 9px; } thead th { white-space: normal; } tbody th:not(.right) { min-width: 96px; } tbody th > code { overflow-wrap: break-word; } .wide { width: auto; min-width: 84px; }
 }
 @media print {
-  body { font-size: 11px; } table { font-size: 10px; } thead th, caption, .card-note, code { font-size: 9.5px; } th, td { padding-right: 8px; } thead th, .whole, time, td.right, details.fold summary code { white-space: normal; } .text, .wide { min-width: 0; } main { max-width: none; padding: 0; } nav { display: none; }
+  body { font-size: 11px; } table, .badge, .facts dt, .card-title, .output, .legend, figcaption, .source, .gantt-name, .gantt-time { font-size: 10px; } thead th, caption, .card-note, code { font-size: 9.5px; } th, td { padding-right: 8px; } thead th, .whole, time, td.right, details.fold summary code { white-space: normal; } .text, .wide { min-width: 0; } main { max-width: none; padding: 0; } nav { display: none; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   section, figure, tr, .gate, .card { break-inside: avoid; } section { break-inside: auto; } h2 { break-after: avoid; } .scroll { overflow: visible; }
 }

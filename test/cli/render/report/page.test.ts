@@ -22,7 +22,7 @@ describe('the page of a released run', () => {
     ['notes', ['ascend → nvidia: the job exited with code 1: HCCL timeout']],
     ['jobs', ['train', 'ascend (simulated)', 'node-7', '1m 27s', `${RELEASED.runUid}.train.r1.a1`, 'validateOnAscend candidate']],
     ['release', [`oci:/data/ferry/releases/tiny-llama:1.2.0@${digest('e')}`, 'ferry release verify --run tiny-v1', digest('f'), 'not signed']],
-    ['digests', [RELEASED.specDigest, digest('b'), digest('4'), '27 MB']],
+    ['digests', [RELEASED.specDigest, digest('b'), digest('4'), '27 MB', `policy what approve is bound to ${digest('d')}`, digest('e')]],
   ])('says in the section %s what it is about', (id, texts) => {
     for (const text of texts) expect(said(id)).toContain(text);
   });
@@ -60,10 +60,11 @@ describe('the page of a released run', () => {
   });
 
   it('makes a link of a web address alone', () => {
-    const view = { ...viewOf(RELEASED), ui: 'javascript:alert(1)' };
-    const page = renderReport({ ...inputOf(RELEASED), view }).html;
-    expect(page).toContain('javascript:alert(1)');
-    expect(page).not.toMatch(/href="(?!#)/);
+    for (const ui of ['javascript:alert(1)', 'javascript://x/%0aalert(1)', 'data:text/html,x']) {
+      const page = renderReport({ ...inputOf(RELEASED), view: { ...viewOf(RELEASED), ui } }).html;
+      expect(page).toContain(ui);
+      expect(page).not.toMatch(/href="(?!#)/);
+    }
     expect(PAGE).toContain('<a href="http://127.0.0.1:8233/namespaces/default/workflows/tiny-v1" rel="noreferrer">');
   });
 });
@@ -110,6 +111,24 @@ describe('the page of another run', () => {
     for (const id of ['notes', 'release']) expect(said(id, html)).toContain('Without a worker');
     expect(sections).toEqual(['stages']);
     expect(unbalanced(html)).toEqual([]);
+  });
+
+  it('tells the role in which a decision was counted, and none for a refused one', () => {
+    expect(said('decisions')).toContain('approve eve approve looks good refused: excluded signal');
+    expect(said('decisions')).toContain('approve ada release-manager approve figures checked');
+  });
+
+  it('draws what was done in an earlier round pale, and says the round', () => {
+    const train = RELEASED.stages['train'] ?? fail();
+    const [first, ...others] = RELEASED.jobs.filter(({ stage }) => stage === 'train');
+    const state: RunState = { ...RELEASED, round: 2, stages: { ...RELEASED.stages, train: { ...train, round: 2 } }, jobs: [first ?? fail(), ...others.map((job) => ({ ...job, round: 2 }))] };
+    const page = renderReport(inputOf(state)).html;
+    expect(sectionOf(page, 'pipeline').match(/class="faded"/g)).toHaveLength(1);
+    expect(sectionOf(PAGE, 'pipeline')).not.toContain('class="faded"');
+    expect(sectionOf(page, 'pipeline')).toContain('train attempt 2 of round 2 on nvidia (simulated)');
+    expect(said('stages', page)).toContain('(round 2)');
+    // Checkpoints of another round led to nothing in this one.
+    expect(said('training', page)).not.toContain('Upright lines');
   });
 
   it('shows why it failed, and who acts', () => {
