@@ -72,13 +72,12 @@ async function endServer(ctx: RunContext, record: JobRecord): Promise<void> {
   ctx.emit({ type: 'server_ended', key: record.key, state, outcome, reason });
 }
 
-/** Told to end by us, it did what it had to if it was ever ready. */
+/** Told to end by us, it has done what it had to, if it was ever ready. */
 function endStateOf(record: JobRecord, outcome: JobOutcome | undefined): JobRecordState {
   const stopped = outcome?.exit?.stopReason;
   if (stopped === 'suspended') return 'suspended';
   if (outcome !== undefined && (outcome.state === 'lost' || stopped === undefined)) return 'failed';
-  if (stopped === 'finished') return record.url === undefined ? 'failed' : 'done';
-  return 'cancelled';
+  return stopped === 'finished' && record.url !== undefined ? 'done' : 'cancelled';
 }
 
 const planOf = (serving: Serving, name: ServerName | undefined): ServerPlan => {

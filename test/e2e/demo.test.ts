@@ -267,7 +267,8 @@ describe('a fault in each stage', () => {
     expect(blocked.release).toBeNull();
     await rm(releases);
     const repair = await ferry.until('faults', (v) => v.endedAt !== null || v.waitingOn.length > 0);
-    if (repair.endedAt === null) await ferry.call('retry', 'faults', '--reason', 'the file is gone', '--yes');
+    expect(repair.waitingOn).toMatchObject([{ gate: 'repair.publish' }]);
+    await ferry.call('retry', 'faults', '--reason', 'the file is gone', '--yes');
     const view = await ferry.until('faults', (v) => v.endedAt !== null);
     expect(view).toMatchObject({ state: 'completed', release: { digest: expect.stringMatching(/^sha256:/) } });
     expect(Object.fromEntries(view.stages.filter((s) => s.attempts > 0).map((s) => [s.name, s.attempts]))).toEqual({ prepareData: 2, train: 2, assessQuality: 2, convert: 2, validateOnAscend: 2 });

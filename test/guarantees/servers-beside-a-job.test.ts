@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunState } from '../../src/domain/run-state.js';
 import type { RunSpecInput } from '../../src/domain/spec.js';
 import { statusOf } from '../../src/domain/status.js';
 import { attributesOf } from '../../src/domain/views.js';
 import { pidExists } from '../../src/client/home.js';
+import { suspendLocalJobs } from '../../src/engines/jobs/suspend.js';
+import { runningUnder } from '../support/running-under.js';
 import { makes, shellJob, startStack, startsByKey, until, type Stack, type WorkerProcess } from '../support/stack.js';
 
 let stack: Stack;
@@ -81,7 +84,7 @@ describe('the servers of a stage', () => {
     const shaky = `[ "$FERRY_ATTEMPT" -gt 1 ] || { echo 'KeyError: lm_head.weight' >&2; exit 3; }; ${SERVE}`;
     const run = await stack.startRun('shaky', withCheckpoint(validating(`${ASK}; ${verdict('pass', 'the same')}`, shaky)));
     const { state } = (await run.result()) as { state: RunState };
-    expect(ofValidation(state).map(([name, attempt, ended]) => `${name} ${attempt} ${ended}`)).toEqual(['job 1 failed', 'reference 1 done', 'candidate 1 failed', 'job 2 done', 'reference 2 done', 'candidate 2 done']);
+    expect(ofValidation(state).map(([name, attempt, ended]) => `${name} ${attempt} ${ended}`)).toEqual(['job 1 failed', 'reference 1 cancelled', 'candidate 1 failed', 'job 2 done', 'reference 2 done', 'candidate 2 done']);
     expect(state.jobs.find((job) => job.stage === 'validateOnAscend' && job.server === undefined)?.reason).toContain('the server candidate exited with code 3 before it was ready: KeyError: lm_head.weight; 1 of 2 failures');
     expect(await starts(run.runUid)).not.toHaveProperty(['validateOnAscend.r1.a1']);
     expect(wrappers(state).filter(pidExists)).toEqual([]);
@@ -102,6 +105,48 @@ describe('the servers of a stage', () => {
     await wrong.terminate();
   });
 
+  it('that ends while the job needs it ends the attempt at once, whatever the job says; the next one measures anew', async () => {
+    // Gone a moment after it was ready, on the first attempt.
+    const leaving = SERVE.replace('process.on("SIGTERM"', 'if (process.env.FERRY_ATTEMPT === "1") setTimeout(() => { console.error("device lost"); process.exit(9); }, 1500); process.on("SIGTERM"');
+    const job = `[ "$FERRY_ATTEMPT" -gt 1 ] || sleep 600; ${ASK}; ${verdict('pass', 'the same')}`;
+    const run = await stack.startRun('leaving', withCheckpoint(validating(job, leaving)));
+    const { state } = (await run.result()) as { state: RunState };
+    expect(ofValidation(state).map(([name, attempt, ended]) => `${name} ${attempt} ${ended}`)).toEqual(['job 1 failed', 'reference 1 done', 'candidate 1 failed', 'job 2 done', 'reference 2 done', 'candidate 2 done']);
+    expect(state.jobs.find((one) => one.stage === 'validateOnAscend' && one.server === undefined)?.reason).toContain('the server candidate exited with code 9 while the job needed it: device lost; 1 of 2 failures');
+    expect(wrappers(state).filter(pidExists)).toEqual([]);
+  });
+
+  it.each([['kept', undefined], ['continued', { rehearsal: { continueAsNewAfterMs: 0 } }]])('are gone while a person is asked about a job that could not be submitted, and a retry has new ones (%s)', async (name, extra) => {
+    const spec = withCheckpoint(validating(`${ASK}; ${verdict('pass', 'the same')}`));
+    Object.assign((spec.stages.validateOnAscend as { job: { env: object } }).job.env, { TOKEN: { secret: 'nobody-has-it' } });
+    const run = await stack.startRun(`unsubmitted-${name}`, spec, extra);
+    const latest = stack.client.workflow.getHandle(`unsubmitted-${name}`);
+    const asked = await until(latest, (s) => s.gates['repair.validateOnAscend'] !== undefined && s.jobs.every((job) => job.server === undefined || job.state !== 'running'), 120_000);
+    expect(asked.failure).toMatchObject({ kind: 'unknown_secret' });
+    expect(wrappers(asked).filter(pidExists)).toEqual([]);
+    expect(ofValidation(asked).map(([server, attempt, ended]) => `${server} ${attempt} ${ended}`)).toEqual(['job 1 placed', 'reference 1 done', 'candidate 1 done']);
+    await latest.executeUpdate('decide', { args: [{ gate: 'repair.validateOnAscend', verdict: 'retry', approver: 'alice', reason: 'again' }] });
+    const again = await until(latest, (s) => (s.gates['repair.validateOnAscend']?.opening ?? 0) > 1 && s.jobs.every((job) => job.server === undefined || job.state !== 'running'), 120_000);
+    // The reason is still the reason, and nothing was charged to the attempt.
+    expect(again.failure).toMatchObject({ kind: 'unknown_secret' });
+    expect(again.jobs.find((job) => job.stage === 'validateOnAscend')).toMatchObject({ state: 'cancelled', reason: 'its servers were ended while it waited for a person' });
+    expect(again.stages['validateOnAscend']).toMatchObject({ attempts: 2, ladder: { failures: 0 } });
+    expect(wrappers(again).filter(pidExists)).toEqual([]);
+    expect(Object.keys(await starts(run.runUid)).filter((key) => /validateOnAscend\.r1\.a\d$/.test(key))).toEqual([]);
+    await latest.terminate();
+  });
+
+  it('put to sleep with their job cost it nothing, and the next attempt has new ones', async () => {
+    const run = await stack.startRun('slept', withCheckpoint(validating(`[ "$FERRY_ATTEMPT" -gt 1 ] || sleep 600; ${ASK}; ${verdict('pass', 'the same')}`)));
+    await until(run, (s) => s.jobs.some((job) => job.stage === 'validateOnAscend' && job.server === undefined && job.handle !== undefined));
+    await suspendLocalJobs({ jobsRoot: join(stack.home, 'jobs') });
+    const { state } = (await run.result()) as { state: RunState };
+    expect(ofValidation(state).map(([name, attempt]) => `${name} ${attempt}`)).toEqual(['job 1', 'reference 1', 'candidate 1', 'job 2', 'reference 2', 'candidate 2']);
+    expect(state.jobs.find((job) => job.stage === 'validateOnAscend')).toMatchObject({ state: 'suspended' });
+    expect(state.stages['validateOnAscend']).toMatchObject({ state: 'done', ladder: { failures: 0, again: 0 } });
+    expect(wrappers(state).filter(pidExists)).toEqual([]);
+  });
+
   it('that is not ready in time makes the attempt a failure that names its deadline', async () => {
     const spec = withCheckpoint(validating(ASK, 'sleep 600'));
     Object.assign((spec.stages.validateOnAscend as { servers: { candidate: object }; job: object }).servers.candidate, { readyWithin: '2 seconds' });
@@ -115,13 +160,14 @@ describe('the servers of a stage', () => {
 
   it('are the same ones after the worker was killed, and a run that is cancelled leaves none', async () => {
     const run = await stack.startRun('killed', withCheckpoint(validating('sleep 600')));
-    const serving = await until(run, (s) => s.jobs.some((job) => job.stage === 'validateOnAscend' && job.server === undefined && job.handle !== undefined));
+    await until(run, (s) => s.jobs.some((job) => job.stage === 'validateOnAscend' && job.server === undefined && job.handle !== undefined));
     await worker.kill9();
-    expect(wrappers(serving).filter(pidExists)).toHaveLength(3);
+    expect(runningUnder(join(stack.home, 'jobs', run.runUid)).length).toBeGreaterThanOrEqual(6);
     worker = await stack.startWorker();
     await run.cancel();
     await expect(run.result()).rejects.toThrow();
-    expect(wrappers(serving).filter(pidExists)).toEqual([]);
+    // Not by their pids: their first worker is dead, and nobody may have reaped them.
+    expect(runningUnder(join(stack.home, 'jobs', run.runUid))).toEqual([]);
     expect(Object.values(await starts(run.runUid))).toEqual([1, 1, 1, 1, 1]);
   });
 });
@@ -139,6 +185,22 @@ describe('a verdict', () => {
     expect(waiting.notes.map(({ text }) => text).join()).toMatch(/its validation is kept: ferry artifact show sha256:/);
     expect(attributesOf(waiting)).toMatchObject({ FerryVerdict: meant });
     expect(wrappers(waiting).filter(pidExists)).toEqual([]);
+    // Asked to try again, it measures anew, with servers of its own.
+    await run.executeUpdate('decide', { args: [{ gate: 'repair.validateOnAscend', verdict: 'retry', approver: 'alice', reason: 'again' }] });
+    const again = await until(run, (s) => (s.gates['repair.validateOnAscend']?.opening ?? 0) > 1);
+    expect(ofValidation(again).map(([server, attempt]) => `${server} ${attempt}`)).toEqual(['job 1', 'reference 1', 'candidate 1', 'job 2', 'reference 2', 'candidate 2']);
     await run.terminate();
+  });
+
+  it('is none of a job that failed, and no metric passes for one', async () => {
+    const failed = await stack.startRun('failed-pass', withCheckpoint(validating(`${verdict('pass', 'so it says')}; exit 78`)));
+    const waiting = await until(failed, (s) => s.gates['repair.validateOnAscend'] !== undefined);
+    expect(waiting.failure).toMatchObject({ kind: 'user_error' });
+    expect(attributesOf(waiting).FerryVerdict).toBeUndefined();
+    await failed.terminate();
+
+    const job = `echo '{"metrics":{"verdict":1,"agreement":0.5}}' >> "$FERRY_PROGRESS_FILE"; ${ASK}; ${verdict('pass', 'the same')}`;
+    const { state } = (await (await stack.startRun('metric', withCheckpoint(validating(job)))).result()) as { state: RunState };
+    expect(state.stages['validateOnAscend']?.figures).toEqual({ verdict: 'pass', agreement: 0.5 });
   });
 });

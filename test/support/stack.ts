@@ -13,6 +13,7 @@ import type { RunInput } from '../../src/domain/run-input.js';
 import type { RunState } from '../../src/domain/run-state.js';
 import { BUILT_IN_SITE, type SiteInput } from '../../src/domain/site.js';
 import type { RunSpecInput } from '../../src/domain/spec.js';
+import { suspendLocalJobs } from '../../src/engines/jobs/suspend.js';
 import { startTestServer, type TestServer } from './temporal-server.js';
 
 const WORKER_PROGRAM = fileURLToPath(new URL('./worker-program.mjs', import.meta.url));
@@ -98,6 +99,8 @@ export async function startStack({ ui = false }: { ui?: boolean } = {}): Promise
     },
     async stop() {
       for (const worker of workers) if (worker.process.exitCode === null && worker.process.signalCode === null) await worker.kill9();
+      // Jobs outlive their workers, which are dead: without this they would stay after the test.
+      await suspendLocalJobs({ jobsRoot: join(home, 'jobs'), hurry: AbortSignal.abort() });
       await connection.close();
       await server.stop();
       await rm(home, { recursive: true, force: true });

@@ -47,8 +47,11 @@ export interface RunningDev {
   readonly info: DevInfo;
   /** What the worker polls. */
   readonly taskQueues: readonly string[];
-  /** Lets the jobs save and leave, then ends worker and server; the next start goes on from there. `hurry` cuts every grace. */
-  suspend(hurry: AbortSignal): Promise<void>;
+  /**
+   * Lets the jobs save and leave, then ends worker and server; the next start goes on from there. `hurry` cuts every
+   * grace. Resolves with the keys of jobs of which something is left.
+   */
+  suspend(hurry: AbortSignal): Promise<string[]>;
 }
 
 /**
@@ -91,9 +94,10 @@ export async function startDev(input: DevInput): Promise<RunningDev> {
       info: { address: dev.address, namespace: dev.namespace, ui: dev.ui, home, pids: dev.pids },
       taskQueues: worker.taskQueues,
       suspend: async (hurry) => {
-        await suspendAll({ jobsRoots: input.site.jobsRoots, say, hurry, keptWorker, keptServer });
+        const remaining = await suspendAll({ jobsRoots: input.site.jobsRoots, say, hurry, keptWorker, keptServer });
         await removeDevFile(home);
         await unlock();
+        return remaining;
       },
     };
   } catch (error) {
@@ -201,10 +205,13 @@ interface SuspendInput {
   keptServer: KeptRunning | undefined;
 }
 
-async function suspendAll({ jobsRoots, say, hurry, keptWorker, keptServer }: SuspendInput): Promise<void> {
+async function suspendAll({ jobsRoots, say, hurry, keptWorker, keptServer }: SuspendInput): Promise<string[]> {
+  const left = new Set<string>();
   const suspendJobs = async (jobsRoot: string): Promise<void> => {
     try {
       const { suspended, remaining } = await suspendLocalJobs({ jobsRoot, hurry });
+      for (const key of suspended) left.delete(key);
+      for (const key of remaining) left.add(key);
       if (suspended.length > 0) say(`Jobs that saved and left: ${suspended.join(', ')}`);
       if (remaining.length > 0) say(`Jobs that have not left yet: ${remaining.join(', ')}; see them with: ferry jobs list`);
     } catch (error) {
@@ -216,4 +223,5 @@ async function suspendAll({ jobsRoots, say, hurry, keptWorker, keptServer }: Sus
   await Promise.all([...jobsRoots.map(suspendJobs), keptWorker.stop({ graceMs: WORKER_GRACE_MS, hurry })]);
   await Promise.all(jobsRoots.map(suspendJobs)); // what the worker submitted in its last moment
   await keptServer?.stop({ graceMs: SERVER_GRACE_MS, hurry });
+  return [...left];
 }

@@ -1,6 +1,6 @@
 import { formatDuration } from '../../../domain/duration.js';
 import type { VerdictValue } from '../../../domain/reports/verdict.js';
-import { figure } from '../status.js';
+import { figure } from '../../../domain/text.js';
 import { html, type Markup } from './html.js';
 
 /** `2026-11-25 01:30:05`: in UTC, as the head of the page says. */
