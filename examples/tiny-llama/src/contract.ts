@@ -18,6 +18,9 @@ export function required(env: Environment, name: `FERRY_${string}`): string {
   return value;
 }
 
+/** One line: the last line of the log is what a person is shown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
+
 /** The folder of an input such as `DATASET`. */
 export function input(env: Environment, name: string): string {
   const folder = env[`FERRY_INPUT_${name}`];
@@ -28,7 +31,13 @@ export function input(env: Environment, name: string): string {
 export const output = (env: Environment, name: string): string => join(required(env, 'FERRY_OUTPUT_DIR'), name);
 
 export function readParams(env: Environment): Params {
-  const value: unknown = JSON.parse(readFileSync(required(env, 'FERRY_PARAMS_FILE'), 'utf8'));
+  const file = required(env, 'FERRY_PARAMS_FILE');
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new ConfigurationError(`the parameters in ${file} cannot be read as JSON: ${messageOf(error)}`);
+  }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ConfigurationError('the parameters are no object');
   return value as Params;
 }
@@ -37,40 +46,6 @@ export function readParams(env: Environment): Params {
 export const report = (env: Environment, line: Readonly<Record<string, unknown>>): void => {
   if (env['FERRY_PROGRESS_FILE']) appendFileSync(env['FERRY_PROGRESS_FILE'], `${JSON.stringify(line)}\n`);
 };
-
-/** Reads numbers and words out of parameters, and collects what is wrong with them, so that one message names all. */
-export class ParamReader {
-  readonly #params: Params;
-  readonly #problems: string[] = [];
-
-  constructor(params: Params) {
-    this.#params = params;
-  }
-
-  /** @param range inclusive; `integer` by default */
-  number(name: string, fallback: number | undefined, range: { min: number; max: number; fraction?: boolean }): number {
-    const value = this.#params[name] ?? fallback;
-    if (typeof value === 'number' && value >= range.min && value <= range.max && (range.fraction === true || Number.isInteger(value))) return value;
-    this.problem(`${name}: ${JSON.stringify(value) ?? 'nothing'} is not ${range.fraction === true ? 'a number' : 'a whole number'} from ${range.min} to ${range.max}`);
-    return range.min;
-  }
-
-  choice<T extends string>(name: string, fallback: T, choices: readonly T[]): T {
-    const value = this.#params[name] ?? fallback;
-    const chosen = choices.find((choice) => choice === value);
-    if (chosen === undefined) this.problem(`${name}: ${JSON.stringify(value)} is none of ${choices.join(', ')}`);
-    return chosen ?? fallback;
-  }
-
-  problem(text: string): void {
-    this.#problems.push(text);
-  }
-
-  /** Throws ConfigurationError with all problems. `prefix` stands before each, where these parameters lie within others. */
-  done(prefix = ''): void {
-    if (this.#problems.length > 0) throw new ConfigurationError(`wrong parameters: ${this.#problems.map((problem) => `${prefix}${problem}`).join('; ')}`);
-  }
-}
 
 /** Runs a job's body to its exit code. */
 export async function runJob(body: () => Promise<number>): Promise<number> {

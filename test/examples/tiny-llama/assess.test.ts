@@ -67,8 +67,14 @@ describe('the assessment', { timeout: TIMEOUT_MS }, () => {
 
   it('refuses parameters without a bar, or an incomplete one, with 78', async () => {
     for (const params of [PARAMS, { ...PARAMS, bar: { maxHeldOutLoss: 2 } }]) {
-      expect(await startJob('assess.mjs', params, { DATASET: dataset, CHECKPOINT: checkpoint }).ended).toMatchObject({ code: 78, log: expect.stringContaining('bar') as string });
+      expect(await startJob('assess.mjs', params, { DATASET: dataset, CHECKPOINT: checkpoint }).ended).toMatchObject({ code: 78, log: expect.stringContaining('bar.minClozeAccuracy: nothing is not a number') as string });
     }
+  });
+
+  it('refuses unknown parameters, within the bar too, with 78', async () => {
+    const ended = await startJob('assess.mjs', { ...PARAMS, max_tokens: 5, bar: { ...LOW_BAR, maxHeldoutLoss: 1 } }, { DATASET: dataset, CHECKPOINT: checkpoint }).ended;
+    expect(ended).toMatchObject({ code: 78 });
+    expect(ended.log).toContain('max_tokens is unknown; did you mean maxTokens?; bar.maxHeldoutLoss is unknown; did you mean maxHeldOutLoss?');
   });
 
   it('asks about what can be told apart alone', () => {

@@ -149,6 +149,7 @@ describe('the serving job', { timeout: 60_000 }, () => {
     const other = mkdtempSync(join(tmpdir(), 'tiny-llama-model-'));
     writeFileSync(join(other, 'config.json'), JSON.stringify({ ...toHuggingFace(SMALL), model_type: 'mistral' }));
     expect(await startJob('serve.mjs', {}, { MODEL: other }).ended).toMatchObject({ code: 78, log: expect.stringContaining('mistral') as string });
+    expect(await startJob('serve.mjs', { server: 'model' }, { MODEL: other }).ended).toMatchObject({ code: 78, log: expect.stringContaining('server is unknown; did you mean serve?') as string });
     expect(await startJob('serve.mjs', {}, {}).ended).toMatchObject({ code: 78, log: expect.stringContaining('FERRY_INPUT_MODEL') as string });
   });
 });

@@ -91,11 +91,20 @@ describe('the training job', { timeout: TIMEOUT_MS }, () => {
   it.each([
     [{ steps: 0 }, 'steps: 0 is not a whole number from 1'],
     [{ dim: 20 }, 'no multiple of 8'],
+    [{ lr: 9, learningrate: 3, colour: 'red' }, 'lr is unknown; did you mean learningRate?; learningrate is unknown; did you mean learningRate?; colour is unknown; known are dim, heads,'],
     [{ steps: '9', learningRate: -1 }, 'steps: "9" is not a whole number from 1 to 1000000; learningRate: -1'],
   ])('refuses %o with 78', async (change, message) => {
     const ended = await startJob('train.mjs', { ...PARAMS, ...change }, { DATASET: dataset }).ended;
     expect(ended).toMatchObject({ code: 78 });
     expect(ended.log).toContain(message);
+  });
+
+  it('refuses parameters that are no JSON with 78 and one line', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tiny-llama-params-'));
+    writeFileSync(join(folder, 'params.json'), '{"steps": 4,');
+    const ended = await startJob('train.mjs', PARAMS, { DATASET: dataset }, { FERRY_PARAMS_FILE: join(folder, 'params.json') }).ended;
+    expect(ended).toMatchObject({ code: 78 });
+    expect(ended.log).toMatch(/^the parameters in .*params\.json cannot be read as JSON: .*\n$/);
   });
 
   it('refuses a dataset without the split, or with too little in it, with 78', async () => {

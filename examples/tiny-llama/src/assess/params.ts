@@ -1,5 +1,6 @@
 // The declared bar of an assessment, and how much it measures.
-import { ParamReader, type Params } from '../contract.js';
+import type { Params } from '../contract.js';
+import { ParamReader } from '../param-reader.js';
 
 export interface AssessParams {
   bar: { maxHeldOutLoss: number; minNextByteAccuracy: number; minClozeAccuracy: number };
@@ -17,9 +18,7 @@ export interface AssessParams {
 /** Throws ConfigurationError that names each wrong parameter. */
 export function assessParams(params: Params): AssessParams {
   const read = new ParamReader(params);
-  const bar = params['bar'];
-  if (typeof bar !== 'object' || bar === null) read.problem('bar: {maxHeldOutLoss, minNextByteAccuracy, minClozeAccuracy} is missing');
-  const bounds = new ParamReader((bar ?? {}) as Params);
+  const bounds = read.part('bar');
   const result: AssessParams = {
     bar: {
       maxHeldOutLoss: bounds.number('maxHeldOutLoss', undefined, { min: 0, max: 100, fraction: true }),
@@ -34,6 +33,5 @@ export function assessParams(params: Params): AssessParams {
     seed: read.number('seed', 1, { min: 0, max: 2 ** 31 - 1 }),
   };
   read.done();
-  bounds.done('bar.');
   return result;
 }

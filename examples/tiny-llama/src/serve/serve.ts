@@ -5,9 +5,10 @@
 // By hand: node serve.mjs --model DIR [--port N]
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
-import { ConfigurationError, EXIT, input, ParamReader, readParams, report, runJob, type Environment } from '../contract.js';
+import { ConfigurationError, EXIT, input, readParams, report, runJob, type Environment } from '../contract.js';
 import { UnsupportedModelError } from '../model/config.js';
 import { loadModel, type LoadedModel } from '../model/load-model.js';
+import { ParamReader } from '../param-reader.js';
 import { createModelServer } from './http-server.js';
 
 interface Options {

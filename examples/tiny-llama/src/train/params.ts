@@ -1,7 +1,8 @@
 // The parameters of a training, with defaults that suit two cores and half a minute.
 import { availableParallelism } from 'node:os';
-import { ParamReader, type Params } from '../contract.js';
+import type { Params } from '../contract.js';
 import { shapeProblem, VOCAB, type ModelConfig } from '../model/config.js';
+import { ParamReader } from '../param-reader.js';
 
 export interface TrainParams {
   config: ModelConfig;
