@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../../examples/tiny-llama/src/model/safetensors.js';
 import { digests, startJob, until, writeDataset, type JobRun } from './kit.js';
@@ -88,6 +90,27 @@ describe('the training job', { timeout: TIMEOUT_MS }, () => {
     expect(digests(join(resumed.checkpoints, name))).toEqual(digests(join(straight.checkpoints, name)));
   });
 
+  it('hears SIGTERM while it looks at the held-out loss, and has that look again after the resume', async () => {
+    // A look that takes minutes.
+    const long = { ...PARAMS, evalTokens: 10_000_000 };
+    const atFirst = startJob('train.mjs', long, { DATASET: dataset });
+    await once(atFirst.child.stdout!, 'data');
+    atFirst.child.kill('SIGTERM');
+    expect(await atFirst.ended).toMatchObject({ code: 75, log: expect.stringContaining('nothing new to save on SIGTERM') as string });
+    expect(checkpointsOf(atFirst)).toEqual([]);
+
+    const later = startJob('train.mjs', long, { DATASET: dataset }, { FERRY_RESUME_FROM: join(whole.checkpoints, 'step-9') });
+    await until(() => later.progress().find((line) => line['step'] === 15));
+    // Step 16 is looked at before it is told.
+    await setTimeout(500);
+    later.child.kill('SIGTERM');
+    expect(await later.ended).toMatchObject({ code: 75 });
+    expect(checkpointsOf(later)).toMatchObject([{ step: 16 }]);
+    const run = startJob('train.mjs', PARAMS, { DATASET: dataset }, { FERRY_RESUME_FROM: join(later.checkpoints, 'step-16') });
+    expect(await run.ended).toMatchObject({ code: 0 });
+    expect(digests(join(run.output, 'checkpoint'))).toEqual(digests(join(whole.output, 'checkpoint')));
+  });
+
   it.each([
     [{ steps: 0 }, 'steps: 0 is not a whole number from 1'],
     [{ dim: 20 }, 'no multiple of 8'],
@@ -129,9 +152,26 @@ describe('the training job', { timeout: TIMEOUT_MS }, () => {
     expect(ended.log).toMatch(/the loss is NaN .* at step 10: training diverged/);
   });
 
-  it('refuses a checkpoint of other parameters', async () => {
-    const ended = await startJob('train.mjs', { ...PARAMS, learningRate: 0.001 }, { DATASET: dataset }, { FERRY_RESUME_FROM: join(whole.checkpoints, 'step-9') }).ended;
-    expect(ended).toMatchObject({ code: 1 });
-    expect(ended.log).toContain('made with other parameters');
+  it('goes on from a checkpoint of another schedule, says what changed, and is as determined as before', async () => {
+    const again = { FERRY_RESUME_FROM: join(whole.checkpoints, 'step-9') };
+    const runs = [1, 2].map((threads) => startJob('train.mjs', { ...PARAMS, learningRate: 0.001, clip: 0.5, steps: 20, threads }, { DATASET: dataset }, again));
+    for (const run of runs) {
+      const ended = await run.ended;
+      expect(ended, ended.log).toMatchObject({ code: 0 });
+      expect(ended.log).toContain('made with another schedule, training goes on with the new one: steps 24 → 20, learningRate 0.005 → 0.001, clip 1 → 0.5\nresumed from step 9\n');
+      expect(run.progress().findLast((line) => line['step'] !== undefined)).toMatchObject({ step: 20, total: 20, metrics: { learningRate: 0.0001 } });
+    }
+    const [one, two] = runs.map((run) => digests(join(run.output, 'checkpoint')));
+    expect(one).toEqual(two);
+    expect(one!['model.safetensors']).not.toBe(digests(join(whole.output, 'checkpoint'))['model.safetensors']);
+  });
+
+  it.each([
+    [{ layers: 3, ffn: 40 }, 'the checkpoint is of another model: layers 2 → 3, ffn 32 → 40;'],
+    [{ steps: 5 }, 'the checkpoint is of step 9, beyond steps 5'],
+  ])('refuses a checkpoint that %o cannot go on from, with 78', async (change, message) => {
+    const ended = await startJob('train.mjs', { ...PARAMS, ...change }, { DATASET: dataset }, { FERRY_RESUME_FROM: join(whole.checkpoints, 'step-9') }).ended;
+    expect(ended).toMatchObject({ code: 78 });
+    expect(ended.log).toContain(message);
   });
 });

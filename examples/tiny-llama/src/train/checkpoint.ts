@@ -2,6 +2,7 @@
 // directory. Nothing that differs between two equal runs is written, so equal runs have equal digests.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ConfigurationError } from '../contract.js';
 import { BOS, EOS, toHuggingFace } from '../model/config.js';
 import { readSafetensors, writeSafetensors } from '../model/safetensors.js';
 import { tokenizerConfigJson, tokenizerJson } from '../model/tokenizer.js';
@@ -24,8 +25,8 @@ const PARTS = Object.keys(FILES) as StateName[];
 
 const writeJson = (path: string, value: unknown): void => writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`);
 
-/** What two runs must share for one to go on from the other's checkpoint: the model, the data order and the schedule. */
-const identityOf = ({ config, steps, batch, context, learningRate, warmup, seed, clip }: TrainParams): string => JSON.stringify({ config, steps, batch, context, learningRate, warmup, seed, clip });
+/** What makes a run's bits, beside its data: the model, the data order and the schedule. */
+const identityOf = ({ config, steps, batch, context, learningRate, warmup, seed, clip }: TrainParams) => ({ config, steps, batch, context, learningRate, warmup, seed, clip });
 
 /** Writes a checkpoint whole under a temporary name first: a directory that has its name is complete. Returns the name. */
 export function saveCheckpoint(folder: string, trainer: Trainer, params: TrainParams, progress: Progress): string {
@@ -34,17 +35,29 @@ export function saveCheckpoint(folder: string, trainer: Trainer, params: TrainPa
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
   for (const part of PARTS) writeSafetensors(join(temporary, FILES[part]), trainer.state(part));
-  writeJson(join(temporary, STATE), { format: CHECKPOINT_FORMAT, identity: identityOf(params), ...progress });
+  writeJson(join(temporary, STATE), { format: CHECKPOINT_FORMAT, identity: JSON.stringify(identityOf(params)), ...progress });
   rmSync(join(folder, name), { recursive: true, force: true });
   renameSync(temporary, join(folder, name));
   return name;
 }
 
-/** Loads a checkpoint into a trainer. Throws an Error when it belongs to other parameters. */
-export function loadCheckpoint(folder: string, trainer: Trainer, params: TrainParams): Progress {
+/** As `name before → now`, of what is not equal. */
+function changes(before: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(now).flatMap((name) => (before[name] === now[name] ? [] : [`${name} ${JSON.stringify(before[name]) ?? 'unset'} → ${JSON.stringify(now[name])}`]));
+}
+
+/**
+ * Loads a checkpoint into a trainer. One of another model cannot be gone on from: a ConfigurationError. One of another schedule
+ * can, and is what a person asks for who changes a parameter after a divergence: `changed` says what differs.
+ */
+export function loadCheckpoint(folder: string, trainer: Trainer, params: TrainParams): Progress & { changed: string[] } {
   const state = JSON.parse(readFileSync(join(folder, STATE), 'utf8')) as Progress & { format: string; identity: string };
-  if (state.format !== CHECKPOINT_FORMAT) throw new Error(`the checkpoint is of the format ${state.format}, not ${CHECKPOINT_FORMAT}`);
-  if (state.identity !== identityOf(params)) throw new Error(`the checkpoint was made with other parameters: ${state.identity} there, ${identityOf(params)} here`);
+  if (state.format !== CHECKPOINT_FORMAT) throw new ConfigurationError(`the checkpoint is of the format ${state.format}, not ${CHECKPOINT_FORMAT}`);
+  const { config: configBefore, ...before } = JSON.parse(state.identity) as ReturnType<typeof identityOf>;
+  const { config, ...now } = identityOf(params);
+  const reshaped = changes({ ...configBefore }, { ...config });
+  if (reshaped.length > 0) throw new ConfigurationError(`the checkpoint is of another model: ${reshaped.join(', ')}; give the parameters of its model, or train from the start`);
+  if (state.step > params.steps) throw new ConfigurationError(`the checkpoint is of step ${state.step}, beyond steps ${params.steps}: give at least as many, or train from the start`);
   for (const part of PARTS) {
     const missing = new Map(trainer.state(part).map(([name, { values }]) => [name, values]));
     readSafetensors(join(folder, FILES[part]), (name, { values }) => {
@@ -55,7 +68,7 @@ export function loadCheckpoint(folder: string, trainer: Trainer, params: TrainPa
     });
     if (missing.size > 0) throw new Error(`the checkpoint's ${FILES[part]} lacks ${[...missing.keys()].join(', ')}`);
   }
-  return { step: state.step, log: state.log };
+  return { step: state.step, log: state.log, changed: changes(before, now) };
 }
 
 /** The finished model, loadable by `transformers` and whatever else reads such directories. */

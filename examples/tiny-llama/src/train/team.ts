@@ -1,6 +1,7 @@
 // Threads that share one memory and take tasks off one list. Which thread does a task changes nothing about its result.
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import { parentPort, Worker } from 'node:worker_threads';
+import { messageOf } from '../contract.js';
 
 /** Entries of the shared control block. */
 const ROUND = 0;
@@ -8,14 +9,16 @@ const PHASE = 1;
 const COUNT = 2;
 const NEXT = 3;
 const DONE = 4;
-const FAILED = 5;
 
 /** Does task `index` of a phase; phases are numbered by their caller. */
 export type Task = (phase: number, index: number) => void;
 
 export interface Team {
-  /** Runs tasks 0 to count - 1 of a phase on all threads, this one among them; returns when each is done. */
-  run: (phase: number, count: number) => void;
+  /**
+   * Runs tasks 0 to count - 1 of a phase on all threads, this one among them; resolves when each is done. Rejects when a helper
+   * died, and sets no time: a large shape or a suspended machine takes as long as it takes.
+   */
+  run: (phase: number, count: number) => Promise<void>;
   close: () => Promise<void>;
 }
 
@@ -40,10 +43,21 @@ function takeTasks(control: Int32Array, task: Task): void {
  */
 export function startTeam<T>(threads: number, script: string, share: T, task: Task): Team {
   const control = new Int32Array(new SharedArrayBuffer(64));
-  const workers = Array.from({ length: threads - 1 }, () => new Worker(fileURLToPath(script), { workerData: { control, share } satisfies TeamMember<T> }));
-  for (const worker of workers) worker.on('error', (error) => console.error('a training thread failed:', error));
+  let failure: Error | undefined;
+  let closing = false;
+  let wake = (): void => {};
+  const fail = (error: Error): void => {
+    if (!closing) failure ??= error;
+    wake();
+  };
+  const helpers = Array.from({ length: threads - 1 }, () => new Worker(fileURLToPath(script), { workerData: { control, share } satisfies TeamMember<T> }));
+  for (const helper of helpers) {
+    helper.on('message', () => wake());
+    helper.on('error', (error) => fail(new Error(`a training thread failed: ${messageOf(error)}`, { cause: error })));
+    helper.on('exit', (code) => fail(new Error(`a training thread ended by itself, with ${code}`)));
+  }
   return {
-    run(phase, count) {
+    async run(phase, count) {
       Atomics.store(control, PHASE, phase);
       Atomics.store(control, COUNT, count);
       Atomics.store(control, NEXT, 0);
@@ -51,32 +65,24 @@ export function startTeam<T>(threads: number, script: string, share: T, task: Ta
       Atomics.add(control, ROUND, 1);
       Atomics.notify(control, ROUND);
       takeTasks(control, task);
-      for (let done = Atomics.load(control, DONE); done < workers.length; done = Atomics.load(control, DONE)) {
-        if (Atomics.wait(control, DONE, done, HELPER_TIMEOUT_MS) === 'timed-out') throw new Error(`a training thread has not answered for ${HELPER_TIMEOUT_MS / 1000} seconds`);
-      }
-      if (Atomics.load(control, FAILED) !== 0) throw new Error('a training thread failed; the log has its error');
+      // No blocking wait: the events of a helper that died reach this thread between turns of its loop only.
+      while (failure === undefined && Atomics.load(control, DONE) < helpers.length) await new Promise<void>((resolve) => (wake = resolve));
+      if (failure !== undefined) throw failure;
     },
     async close() {
-      await Promise.all(workers.map((worker) => worker.terminate()));
+      closing = true;
+      await Promise.all(helpers.map((helper) => helper.terminate()));
     },
   };
 }
 
-/** Long beyond any task: only a helper that died takes so long. Its error event cannot reach a thread that waits. */
-const HELPER_TIMEOUT_MS = 60_000;
-
-/** The life of a helper thread: waits for a round, takes tasks, says that it is done. Never returns. */
+/** The life of a helper thread: waits for a round, takes tasks, says that it is done. Only a failed task ends it. */
 export function joinTeam(control: Int32Array, task: Task): never {
   // A first round may have begun before this thread stood: 0 is the round before it.
   for (let seen = 0; ; seen += 1) {
     Atomics.wait(control, ROUND, seen);
-    try {
-      takeTasks(control, task);
-    } catch (error) {
-      console.error(error);
-      Atomics.store(control, FAILED, 1);
-    }
+    takeTasks(control, task);
     Atomics.add(control, DONE, 1);
-    Atomics.notify(control, DONE);
+    parentPort?.postMessage(seen);
   }
 }

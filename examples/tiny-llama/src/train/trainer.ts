@@ -110,9 +110,9 @@ export type StateName = 'weights' | 'firstMoment' | 'secondMoment';
 
 export interface Trainer {
   /** A step on batch * (context + 1) token ids. `step` counts from 1. The mean loss before it, and the gradient's norm. */
-  step: (tokens: Int32Array, step: number, rate: number) => { loss: number; gradientNorm: number };
+  step: (tokens: Int32Array, step: number, rate: number) => Promise<{ loss: number; gradientNorm: number }>;
   /** The mean loss of batch * (context + 1) token ids. */
-  loss: (tokens: Int32Array) => number;
+  loss: (tokens: Int32Array) => Promise<number>;
   /** Views of one part of the state, by parameter. */
   state: (part: StateName) => [string, { shape: readonly number[]; values: Float32Array }][];
   /** The gradients of the last step: for tests. */
@@ -143,22 +143,22 @@ export function createTrainer(shape: TrainerShape, options: { threads: number; s
   const tokenCount = shape.batch * shape.context;
 
   return {
-    step(batch, step, rate) {
+    async step(batch, step, rate) {
       tokens.set(batch);
-      team.run(PHASE.pass, plan.shards.length);
+      await team.run(PHASE.pass, plan.shards.length);
       const loss = sumOf(plan.shards.length) / tokenCount;
-      team.run(PHASE.reduce, all.length);
+      await team.run(PHASE.reduce, all.length);
       const gradientNorm = Math.sqrt(sumOf(all.length));
       numbers[SCALE] = gradientNorm > options.clip ? options.clip / gradientNorm : 1;
       numbers[RATE] = rate;
       numbers[BIAS1] = 1 - OPTIMIZER.beta1 ** step;
       numbers[BIAS2] = 1 - OPTIMIZER.beta2 ** step;
-      team.run(PHASE.update, all.length);
+      await team.run(PHASE.update, all.length);
       return { loss, gradientNorm };
     },
-    loss(batch) {
+    async loss(batch) {
       tokens.set(batch);
-      team.run(PHASE.forward, plan.shards.length);
+      await team.run(PHASE.forward, plan.shards.length);
       return sumOf(plan.shards.length) / tokenCount;
     },
     state: (part) => all.map((parameter) => [parameter.name, { shape: parameter.shape, values: view(plan[part], parameter) }]),
