@@ -11,7 +11,7 @@ export interface HttpJsonRequest {
   method: 'GET' | 'POST';
   url: string;
   body?: unknown;
-  /** For one try, its answer read whole. */
+  /** For one try, its answer read whole; beyond 300 s fetch's own time-outs come first. */
   deadlineMs: number;
   /** Ends everything; its reason is thrown as it is. */
   signal: AbortSignal;
@@ -54,10 +54,17 @@ async function requestOnce({ method, url, body, deadlineMs, signal }: HttpJsonRe
     if (error instanceof ServingError) throw error;
     signal.throwIfAborted();
     if (deadline.aborted) throw new ServingError('timeout', `${where} was not answered within ${deadlineMs / 1000} s`, { cause: error });
+    if (isSlow(error)) throw new ServingError('timeout', `${where}: ${causeOf(error)}`, { cause: error });
     throw new ServingError('unreachable', `${where} failed: ${causeOf(error)}`, { cause: error });
   }
   if (!response.ok) throw new ServingError('status', `${where} was answered with ${response.status}: ${oneLine(text, 300)}`, { status: response.status });
   return text;
+}
+
+/** fetch has time-outs of its own for the head of an answer and between parts of its body: 300 s, and no option changes them. */
+function isSlow(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && (cause.code === 'UND_ERR_HEADERS_TIMEOUT' || cause.code === 'UND_ERR_BODY_TIMEOUT');
 }
 
 async function limitedText(response: Response, where: string): Promise<string> {
