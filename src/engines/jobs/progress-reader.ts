@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
 import type { JobProgress } from '../../domain/job.js';
+import { parseLoosely } from '../../domain/loose-json.js';
 import type { VerdictValue } from '../../domain/reports/verdict.js';
 import { systemCode } from '../artifacts/store-error.js';
 
@@ -70,19 +71,6 @@ function verdictIn(value: unknown): JobProgress['verdict'] {
   const reasons: unknown[] = Array.isArray(value['reasons']) ? value['reasons'] : [];
   const why = known === undefined ? [`the job gave the verdict ${JSON.stringify(value['value'])?.slice(0, 60) ?? 'nothing'}, which is none of pass, fail, inconclusive`] : [];
   return { value: known ?? 'inconclusive', reasons: [...why, ...reasons.flatMap((reason) => text(reason, MAX_REASON) ?? [])].slice(0, MAX_REASONS) };
-}
-
-function parseLoosely(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    // Python's json writes NaN and Infinity as bare words; without this a diverging run would look like a hanging one.
-    try {
-      return JSON.parse(line.replace(/(?<=[:,[]\s*)-?(?:NaN|Infinity)(?=\s*[,}\]])/g, 'null'));
-    } catch {
-      return undefined;
-    }
-  }
 }
 
 /** Reads a growing file line by line, from where it stopped the last time. */

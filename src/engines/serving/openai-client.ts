@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { parseLoosely } from '../../domain/loose-json.js';
 import { oneLine } from '../../domain/text.js';
 import { requestText } from './http-json.js';
 import { ServingError } from './serving-error.js';
@@ -64,12 +65,15 @@ const Completion = z.object({
 /** vLLM writes minus infinity as this. */
 const CLAMPED = -9999;
 
+/** The root of a server's addresses: with /v1 at its end it means the same. */
+export const serverRoot = (url: string): string => url.replace(/\/+$/, '').replace(/\/v1$/, '');
+
 /**
  * @param options.url the server's root, such as http://127.0.0.1:8000; with /v1 at its end it means the same
  * @param options.deadlineMs for each request
  */
 export function openAiClient({ url, deadlineMs, signal }: { url: string; deadlineMs: number; signal: AbortSignal }): OpenAiClient {
-  const root = url.replace(/\/+$/, '').replace(/\/v1$/, '');
+  const root = serverRoot(url);
   const ask = async <T>(form: z.ZodType<T>, path: string, body?: unknown): Promise<T> => {
     const text = await requestText({ method: body === undefined ? 'GET' : 'POST', url: root + path, body, deadlineMs, signal });
     return parse(form, text, root + path);
@@ -127,12 +131,8 @@ function answerOf({ tokens, token_logprobs: chosen, top_logprobs: top }: Logprob
 }
 
 function parse<T>(form: z.ZodType<T>, text: string, where: string): T {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new ServingError('malformed', `${where} answered no JSON: ${oneLine(text, 120)}`);
-  }
+  const value = parseLoosely(text);
+  if (value === undefined) throw new ServingError('malformed', `${where} answered no JSON: ${oneLine(text, 120)}`);
   const parsed = form.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

@@ -56,6 +56,12 @@ describe('an answer', () => {
     });
   });
 
+  it('with NaN and Infinity as bare words, as Python writes them, has NaN there', async () => {
+    const text = '{"choices":[{"logprobs":{"tokens":["token_id:4","token_id:5","token_id:6"],"token_logprobs":[NaN, -Infinity,-1],"top_logprobs":[{"token_id:4": NaN},{"token_id:5":-Infinity,"token_id:2":Infinity},{"token_id:6":-1}]}}]}';
+    const { client } = await served(completions((response) => response.end(text)));
+    expect(await client.complete(REQUEST)).toEqual({ tokens: [4, 5, 6], logprobs: [Number.NaN, Number.NaN, -1], top: [[], [], [{ token: 6, logprob: -1 }]] });
+  });
+
   it.each([
     ['tokens as texts', { tokens: [' the'], token_logprobs: [-1], top_logprobs: [{}] }, 'does not know return_tokens_as_token_ids'],
     ['an id that is none', { tokens: ['token_id:-4'], token_logprobs: [-1], top_logprobs: [{}] }, 'as a text'],
@@ -72,7 +78,8 @@ describe('an answer', () => {
 
   it.each([
     ['no JSON', '<html>\u001b[31m', 'answered no JSON: <html> [31m'],
-    ['NaN, which is no JSON', '{"choices":[{"logprobs":NaN}]}', 'answered no JSON'],
+    ['a bare NaN where logprobs should be', '{"choices":[{"logprobs":NaN}]}', 'choices.0.logprobs'],
+    ['NaN alone', 'NaN', 'answered no JSON: NaN'],
     ['two choices', '{"choices":[]}', 'choices'],
   ])('of %s is refused', async (_, text, why) => {
     const error = await failure((await served(completions((response) => response.end(text)))).client.complete(REQUEST));
@@ -104,6 +111,26 @@ describe('a request', () => {
       const error = await failure(client.complete(REQUEST));
       expect([error.failure, error.message]).toEqual(['timeout', expect.stringContaining('within 0.15 s')]);
       expect(toy.asked).toHaveLength(1);
+    }
+  });
+
+  it('that runs into a time-out of fetch itself, before its head or within its body, is too slow and not tried again', async () => {
+    // The dispatcher of Node's own fetch, with time-outs a test can wait for.
+    const dispatcher = Symbol.for('undici.globalDispatcher.1');
+    const world = globalThis as unknown as Record<symbol, { constructor: new (options: object) => never }>;
+    for (const slow of [() => {}, (response: { write(text: string): unknown }) => response.write('{"choices":')]) {
+      const { toy, client } = await served(completions(slow));
+      await client.health();
+      const agent = world[dispatcher];
+      if (agent === undefined) throw new Error('fetch has another dispatcher');
+      world[dispatcher] = new agent.constructor({ headersTimeout: 100, bodyTimeout: 100 });
+      try {
+        const error = await failure(client.complete(REQUEST));
+        expect([error.failure, error.message]).toEqual(['timeout', expect.stringMatching(/(?:Headers|Body) Timeout Error/)]);
+        expect(toy.asked).toHaveLength(1);
+      } finally {
+        world[dispatcher] = agent;
+      }
     }
   });
 
