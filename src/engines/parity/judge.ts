@@ -15,6 +15,7 @@ export const ParityBounds = z.strictObject({
   maxP99LogprobError: z.number().positive().describe('At most one position in a hundred may be further off.'),
   minTopKInclusion: Share,
   minPositions: z.number().int().positive().describe('Fewer compared positions are inconclusive.'),
+  maxUnexplained: Share.default(0.15).describe('Most answers that leave the reference where that is no near tie.'),
 });
 export type ParityBounds = z.infer<typeof ParityBounds>;
 
@@ -70,6 +71,9 @@ export function judge({ asked, pair, noise, bounds }: Judged): Verdict {
 const percent = (value: number): string => `${Number((value * 100).toFixed(2))} %`;
 const nats = (value: number): string => (Number.isFinite(value) ? `${Number(value.toPrecision(3))}` : 'unknown');
 
+/** A candidate within the bound on each of two tokens swaps them only where the reference has them this near. */
+const leaves = ({ agreed, positions, gap }: ComparedPrompt, { maxP99LogprobError }: ParityBounds): boolean => agreed < positions && !(gap !== undefined && gap <= 2 * maxP99LogprobError);
+
 function checksOf(bounds: ParityBounds): Check[] {
   const clustersOf = (prompts: readonly ComparedPrompt[], values: (prompt: ComparedPrompt) => number[]): Cluster[] =>
     prompts.map((prompt) => ({ size: values(prompt).length, sum: sum(values(prompt)) })).filter(({ size }) => size > 0);
@@ -98,6 +102,15 @@ function checksOf(bounds: ParityBounds): Check[] {
       bound: P99_EXCEPTIONS,
       show: percent,
       detail: ({ logprobError }) => `, p99 ${nats(logprobError.p99)}, largest ${nats(logprobError.max)}`,
+    },
+    {
+      // By prompts: an answer that is lost at once has one position, and would hardly count among those of the others.
+      name: 'answers that leave the reference',
+      of: (prompts) => shareOf(prompts.map((prompt) => ({ size: 1, sum: leaves(prompt, bounds) ? 1 : 0 }))),
+      must: 'at most',
+      bound: bounds.maxUnexplained,
+      show: percent,
+      detail: () => '',
     },
     {
       name: 'top-k inclusion',

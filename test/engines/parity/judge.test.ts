@@ -4,7 +4,7 @@ import type { ComparedPrompt } from '../../../src/engines/parity/compare-answers
 import { judge } from '../../../src/engines/parity/judge.js';
 import type { ParityBounds } from '../../../src/engines/parity/judge.js';
 
-const bounds: ParityBounds = { minAgreement: 0.98, maxMeanLogprobError: 0.05, maxP99LogprobError: 0.3, minTopKInclusion: 0.9, minPositions: 400 };
+const bounds: ParityBounds = { minAgreement: 0.98, maxMeanLogprobError: 0.05, maxP99LogprobError: 0.3, minTopKInclusion: 0.9, minPositions: 400, maxUnexplained: 0.15 };
 
 const prompt = ({ positions = 32, diverges = false, error = 0.01, inclusion = 1, nonFinite = 0, gap }: Partial<{ positions: number; diverges: boolean; error: number; inclusion: number; nonFinite: number; gap: number }> = {}): ComparedPrompt => ({
   positions,
@@ -27,6 +27,7 @@ describe('a verdict', () => {
           "agreement 100 % (95 % interval 99.6 % to 100 %), over 1024 positions; 32 of 32 answers identical: at least 98 % as required",
           "mean logprob error 0.01 (95 % interval 0.01 to 0.01): at most 0.05 as required",
           "positions with a logprob error over 0.3 0 % (95 % interval 0 % to 0.4 %), p99 0.01, largest 0.01: at most 1 % as required",
+          "answers that leave the reference 0 % (95 % interval 0 % to 11.5 %): at most 15 % as required",
           "top-k inclusion 100 % (95 % interval 100 % to 100 %): at least 90 % as required",
           "noise floor, the reference asked twice: agreement 100 %, mean logprob error 0, p99 0, top-k inclusion 100 %",
         ],
@@ -51,9 +52,9 @@ describe('a verdict', () => {
   });
 
   it('is inconclusive when an interval lies across its bound, and sure with more prompts', () => {
-    const rate = (count: number): ComparedPrompt[] => Array.from({ length: count }, (_, index) => (index % 8 === 0 ? prompt({ positions: 16, diverges: true }) : prompt()));
+    const rate = (count: number): ComparedPrompt[] => Array.from({ length: count }, (_, index) => (index % 8 === 0 ? prompt({ positions: 16, diverges: true, gap: 0.05 }) : prompt()));
     const limits = { ...bounds, minAgreement: 0.9985 };
-    expect(verdict(rate(16), { limits })).toMatchObject({ value: 'inconclusive', reasons: [expect.stringContaining('the interval lies across the bound of at least 99.85 %; more prompts may tell'), ...Array<unknown>(5).fill(expect.anything())] });
+    expect(verdict(rate(16), { limits })).toMatchObject({ value: 'inconclusive', reasons: expect.arrayContaining([expect.stringContaining('the interval lies across the bound of at least 99.85 %; more prompts may tell')]) });
     expect(verdict(rate(400), { limits }).value).toBe('fail');
     expect(verdict(rate(400), { limits: { ...bounds, minAgreement: 0.99 } }).value).toBe('pass');
   });
@@ -68,6 +69,17 @@ describe('a verdict', () => {
   ])('is inconclusive for %s, however good the rest is', (_, { pair, ...others }, reason) => {
     const { value, reasons } = verdict(pair, others);
     expect([value, reasons]).toEqual(['inconclusive', expect.arrayContaining([expect.stringContaining(reason)])]);
+  });
+
+  it.each([
+    ['half of the answers, lost at their first token beside long ones', [...Array.from({ length: 16 }, () => prompt({ positions: 1, diverges: true, gap: 3 })), ...Array.from({ length: 16 }, () => prompt({ positions: 1024 }))]],
+    ['two of 32 answers, lost at their first token', prompts(32, ...Array.from({ length: 2 }, () => prompt({ positions: 1, diverges: true, gap: 3 })))],
+    ['every answer, lost half-way', Array.from({ length: 64 }, () => prompt({ positions: 129, diverges: true, gap: 3 }))],
+    ['answers that leave where the reference does not say how near it was', prompts(32, ...Array.from({ length: 4 }, () => prompt({ positions: 20, diverges: true })))],
+  ])('never passes a candidate that lost %s, however few positions that are', (_, pair) => {
+    const { value, reasons } = verdict(pair, { noise: pair.map((one) => prompt({ positions: one.positions, error: 0 })) });
+    expect(value).not.toBe('pass');
+    expect(reasons.join()).toMatch(/answers that leave the reference \d/);
   });
 
   it('stays fail when beside a clear failure something is unclear', () => {
