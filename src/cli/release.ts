@@ -3,6 +3,7 @@ import { describeRun } from '../client/describe.js';
 import type { Problem } from '../domain/problems.js';
 import type { RunSpec } from '../domain/spec.js';
 import { loadSite, releasesDirOf } from '../engines/config/load-site.js';
+import type { Descriptor } from '../engines/oci/documents.js';
 import { placeOf, readIndex, taggedIn } from '../engines/oci/layout-index.js';
 import { parseRef, type ReleaseRef } from '../engines/oci/release-ref.js';
 import type { CliContext } from './context.js';
@@ -23,8 +24,15 @@ export async function releasesRootOf(context: CliContext): Promise<string> {
  */
 export async function versionProblem(context: CliContext, { model, version, stages }: Pick<RunSpec, 'model' | 'version' | 'stages'>): Promise<Problem | undefined> {
   if (stages.publish === undefined) return undefined;
-  const index = readIndex(placeOf(await releasesRootOf(context), model).layout);
-  const there = index === undefined ? undefined : taggedIn(index, version);
+  const { layout } = placeOf(await releasesRootOf(context), model);
+  let there: Descriptor | undefined;
+  try {
+    const index = readIndex(layout);
+    there = index === undefined ? undefined : taggedIn(index, version);
+  } catch (error) {
+    // What can't be read can't be published into either.
+    return { path: 'version', found: `${version}, and the releases can't be read: ${error instanceof Error ? error.message : String(error)}`, expected: 'a folder of releases, or none yet' };
+  }
   if (there === undefined) return undefined;
   return { path: 'version', found: `${version}, published already as ${there.digest}`, expected: 'a version that is not published yet', suggestion: `see it with: ferry release show ${model}:${version}` };
 }

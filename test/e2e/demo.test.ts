@@ -5,6 +5,7 @@ import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/pr
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { AuditReport } from '../../src/domain/reports/audit-report.js';
@@ -263,12 +264,12 @@ describe('a fault in each stage', () => {
     expect(waiting, waiting.stderr).toMatchObject({ code: 3, json: { state: 'waiting' } });
     expect((await ferry.status('faults')).waitingOn).toMatchObject([{ gate: 'approve' }]);
     await ferry.call('approve', 'faults', '--as', 'demo-manager', '--reason', 'good', '--yes');
-    const blocked = await ferry.until('faults', (v) => stage(v, 'publish').state !== 'pending');
-    expect(blocked.release).toBeNull();
+    await ferry.until('faults', (v) => stage(v, 'publish').state !== 'pending');
+    // With the file in the way it is tried again and again, and nothing comes of it.
+    await delay(2500);
+    const blocked = await ferry.status('faults');
+    expect({ release: blocked.release, state: blocked.state, publish: stage(blocked, 'publish').state }).toEqual({ release: null, state: 'running', publish: 'running' });
     await rm(releases);
-    const repair = await ferry.until('faults', (v) => v.endedAt !== null || v.waitingOn.length > 0);
-    expect(repair.waitingOn).toMatchObject([{ gate: 'repair.publish' }]);
-    await ferry.call('retry', 'faults', '--reason', 'the file is gone', '--yes');
     const view = await ferry.until('faults', (v) => v.endedAt !== null);
     expect(view).toMatchObject({ state: 'completed', release: { digest: expect.stringMatching(/^sha256:/) } });
     expect(Object.fromEntries(view.stages.filter((s) => s.attempts > 0).map((s) => [s.name, s.attempts]))).toEqual({ prepareData: 2, train: 2, assessQuality: 2, convert: 2, validateOnAscend: 2 });

@@ -42,7 +42,7 @@ export async function run(context: CliContext, args: string[], options: unknown)
   return await withServer(context, async ({ client, ui }) => {
     let word = 'is started';
     // Only told: the worker's own site says where it publishes.
-    let warning = taken === undefined ? '' : `warning: the version is ${taken.found}: this run will stop at publish (${taken.suggestion})\n`;
+    let warning = taken === undefined ? '' : `warning: the version is ${taken.found}: this run will stop at publish${taken.suggestion === undefined ? '' : ` (${taken.suggestion})`}\n`;
     const onExisting = (): void => {
       word = 'exists already, with the same spec; nothing was started';
       warning = '';
