@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import * as z from 'zod';
 import { canonicalJson, digestOf } from '../domain/digest.js';
@@ -6,26 +6,33 @@ import type { ParityReport } from '../domain/reports/parity-report.js';
 import { askAll } from '../engines/parity/ask.js';
 import type { Asked } from '../engines/parity/ask.js';
 import { compareAnswers } from '../engines/parity/compare-answers.js';
-import type { ComparedPrompt } from '../engines/parity/compare-answers.js';
-import { judge, ParityBounds } from '../engines/parity/judge.js';
+import type { ComparedPrompt, Question } from '../engines/parity/compare-answers.js';
+import { judge, maxGapOf, ParityBounds } from '../engines/parity/judge.js';
 import { heldOutPrompts, PromptsError } from '../engines/parity/prompts.js';
+import type { Prompt } from '../engines/parity/prompts.js';
 import { sum, summarise } from '../engines/parity/summarise.js';
-import { openAiClient } from '../engines/serving/openai-client.js';
+import { openAiClient, serverRoot } from '../engines/serving/openai-client.js';
 import type { OpenAiClient, ServedModel } from '../engines/serving/openai-client.js';
 import { ServingError } from '../engines/serving/serving-error.js';
 import { JobConfigurationError, JobFailedError } from './job-context.js';
 import type { JobContext } from './job-context.js';
 
-export const CompareServingParams = z.strictObject({
-  count: z.number().int().min(1).max(2000).default(32).describe('Prompts.'),
-  promptTokens: z.number().int().min(1).max(4096).default(64),
-  maxTokens: z.number().int().min(1).max(1024).default(32).describe('Tokens generated for each prompt.'),
-  topK: z.number().int().min(1).max(20).default(5).describe('vLLM gives at most 20 unless it is started otherwise.'),
-  tokenizer: z.enum(['server', 'bytes']).default('server').describe('`server`: both servers\' /tokenize, which must agree. `bytes`: the UTF-8 bytes, for a byte-level model.'),
-  requestSeconds: z.number().min(1).max(3600).default(120).describe('Deadline of one request.'),
-  bounds: ParityBounds,
-  seed: z.number().int().min(0).default(1),
-});
+export const CompareServingParams = z
+  .strictObject({
+    count: z.number().int().min(1).max(2000).default(32).describe('Prompts.'),
+    promptTokens: z.number().int().min(1).max(4096).default(64),
+    maxTokens: z.number().int().min(1).max(1024).default(32).describe('Tokens generated for each prompt: of 32 prompts about 20 are needed, to tell that fewer than one position in a hundred is far off.'),
+    topK: z.number().int().min(2).max(20).default(5).describe('How near a divergence is to a tie is read off it. vLLM gives at most 20 unless it is started otherwise.'),
+    tokenizer: z.enum(['server', 'bytes']).default('server').describe('`server`: both servers\' /tokenize, which must agree. `bytes`: the UTF-8 bytes, for a byte-level model.'),
+    requestSeconds: z.number().min(1).max(290).default(120).describe('Deadline of one request; fetch itself gives up after 300 seconds without a byte.'),
+    bounds: ParityBounds,
+    seed: z.number().int().min(0).default(1),
+  })
+  .superRefine(({ count, maxTokens, bounds }, context) => {
+    const never = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message: `${message}, so no candidate could pass` });
+    if (count < bounds.minPrompts) never(['count'], `${count} prompts are fewer than bounds.minPrompts, ${bounds.minPrompts}`);
+    if (count * maxTokens < bounds.minPositions) never(['maxTokens'], `${count} prompts of ${maxTokens} tokens make fewer positions than bounds.minPositions, ${bounds.minPositions}`);
+  });
 type CompareServingParams = z.infer<typeof CompareServingParams>;
 
 interface Side {
@@ -44,9 +51,11 @@ export async function run(job: JobContext): Promise<void> {
   const dataset = job.input('dataset');
   // Both URLs before any server: a person mends them in one go.
   const urls = { reference: urlOf(job, 'FERRY_URL_REFERENCE'), candidate: urlOf(job, 'FERRY_URL_CANDIDATE') };
+  if (sameServer(urls.reference, urls.candidate)) throw new JobConfigurationError('FERRY_URL_REFERENCE and FERRY_URL_CANDIDATE are one server: to compare it with itself says nothing of a candidate');
   const reference = await open(job, 'reference', urls.reference, params);
   const candidate = await open(job, 'candidate', urls.candidate, params);
-  const prompts = await promptsOf(dataset, reference, candidate, params);
+  const parts = await promptsOf(dataset, reference, candidate, params);
+  const prompts = parts.map(({ tokens }) => tokens);
 
   let step = 0;
   const ask = async ({ name, client, model }: Side, backwards: boolean): Promise<Asked[]> =>
@@ -55,10 +64,12 @@ export async function run(job: JobContext): Promise<void> {
   const again = await ask(reference, true);
   const answers = await ask(candidate, false);
 
-  const pairs = prompts.map((_, index) => compare(first[index], answers[index]));
+  const compareTo = (others: readonly Asked[]): (ComparedPrompt | undefined)[] => parts.map(({ document }, index) => compare(first[index], others[index], { document, maxTokens: params.maxTokens }));
+  const pairs = compareTo(answers);
   const pair = pairs.flatMap((compared) => compared ?? []);
-  const noise = prompts.flatMap((_, index) => compare(first[index], again[index]) ?? []);
-  const verdict = judge({ asked: prompts.length, pair, noise, bounds: params.bounds });
+  const noise = compareTo(again).flatMap((compared) => compared ?? []);
+  const oneNameForTwo = reference.model.id === candidate.model.id && artifactsDiffer(job);
+  const verdict = judge({ asked: prompts.length, pair, noise, bounds: params.bounds, oneNameForTwo });
   const report: ParityReport = {
     schema: 'modelferry.parity/1',
     verdict,
@@ -67,8 +78,8 @@ export async function run(job: JobContext): Promise<void> {
     promptsDigest: digestOf(prompts),
     maxTokens: params.maxTokens,
     topK: params.topK,
-    pair: summarise(pair),
-    noiseFloor: summarise(noise),
+    pair: summarise(pair, maxGapOf(params.bounds)),
+    noiseFloor: summarise(noise, maxGapOf(params.bounds)),
     bounds: params.bounds,
     points: pairs.flatMap((compared, prompt) => (compared === undefined ? [] : [pointOf(compared, prompt)])).slice(0, 500),
   };
@@ -108,10 +119,19 @@ function urlOf(job: JobContext, variable: 'FERRY_URL_REFERENCE' | 'FERRY_URL_CAN
   return url;
 }
 
+const sameServer = (one: string, other: string): boolean => new URL(serverRoot(one)).href === new URL(serverRoot(other)).href;
+
+/** Whether the stage has a checkpoint and a model, and they are not one artifact. */
+function artifactsDiffer(job: JobContext): boolean {
+  const [one, other] = [job.optionalInput('checkpoint'), job.optionalInput('model')];
+  if (one === undefined || other === undefined || !existsSync(one) || !existsSync(other)) return false;
+  return realpathSync(one) !== realpathSync(other);
+}
+
 /** A token is seldom more than this many characters; prompts that come out too short are passed over. */
 const CHARS_A_TOKEN = 8;
 
-async function promptsOf(dataset: string, reference: Side, candidate: Side, { count, promptTokens, tokenizer, seed }: CompareServingParams): Promise<number[][]> {
+async function promptsOf(dataset: string, reference: Side, candidate: Side, { count, promptTokens, tokenizer, seed, bounds: { minPrompts } }: CompareServingParams): Promise<Prompt[]> {
   const byServers = async (text: string): Promise<number[]> => {
     const [tokens, others] = await Promise.all([reference, candidate].map(({ name, client, model }) => of(name, client.tokenize(model.id, text))));
     // Other ids are another question, and no difference between the answers would mean anything.
@@ -120,7 +140,10 @@ async function promptsOf(dataset: string, reference: Side, candidate: Side, { co
   };
   try {
     const how = tokenizer === 'bytes' ? { chars: promptTokens, tokenize: async (text: string) => [...Buffer.from(text)] } : { chars: CHARS_A_TOKEN * promptTokens, tokenize: byServers };
-    return await heldOutPrompts({ dataset, count, promptTokens, seed, ...how });
+    const prompts = await heldOutPrompts({ dataset, count, promptTokens, seed, ...how });
+    const documents = new Set(prompts.map(({ document }) => document)).size;
+    if (documents < minPrompts) throw new JobConfigurationError(`the ${count} prompts are parts of only ${documents} held-out documents, fewer than bounds.minPrompts, ${minPrompts}: hold out more, or bound less`);
+    return prompts;
   } catch (error) {
     if (error instanceof PromptsError) throw new JobConfigurationError(error.message, { cause: error });
     throw error;
@@ -128,8 +151,8 @@ async function promptsOf(dataset: string, reference: Side, candidate: Side, { co
 }
 
 /** Undefined where a side has no answer. */
-function compare(one: Asked | undefined, other: Asked | undefined): ComparedPrompt | undefined {
-  return one === undefined || other === undefined || 'unanswered' in one || 'unanswered' in other ? undefined : compareAnswers(one, other);
+function compare(one: Asked | undefined, other: Asked | undefined, question: Question): ComparedPrompt | undefined {
+  return one === undefined || other === undefined || 'unanswered' in one || 'unanswered' in other ? undefined : compareAnswers(one, other, question);
 }
 
 /** A server that was started with a folder calls its model by the folder's path, which is of that machine alone. */
@@ -142,6 +165,9 @@ function pointOf({ agreed, of, errors }: ComparedPrompt, prompt: number): Parity
   return { prompt, agreed, of, meanError: errors.length === 0 ? 0 : sum(errors) / errors.length, maxError: Math.max(0, ...errors) };
 }
 
+/** So many reasons are taken off a progress line; the report has them all. */
+const TOLD_REASONS = 5;
+
 function tell(job: JobContext, { verdict, pair, noiseFloor }: ParityReport, step: number): void {
   const metrics = {
     agreement: pair.agreement,
@@ -152,6 +178,6 @@ function tell(job: JobContext, { verdict, pair, noiseFloor }: ParityReport, step
     noise: noiseFloor.logprobError.mean,
   };
   job.progress({ step, total: step, metrics });
-  job.progress({ verdict });
+  job.progress({ verdict: { ...verdict, reasons: verdict.reasons.slice(0, TOLD_REASONS) } });
   job.log(`${verdict.value}: ${verdict.reasons.join('; ')}`);
 }

@@ -25,7 +25,7 @@ afterEach(async () => {
 const PARAMS = {
   count: 32,
   promptTokens: 24,
-  maxTokens: 16,
+  maxTokens: 32,
   tokenizer: 'bytes',
   bounds: { minAgreement: 0.97, maxMeanLogprobError: 0.05, maxP99LogprobError: 0.3, minTopKInclusion: 0.9, minPositions: 400 },
 };
@@ -59,13 +59,13 @@ async function compare(reference: Toy, candidate: Toy, params: object = {}, vari
 describe('the verdict', { timeout: 30_000 }, () => {
   it('on a server that is the reference is pass, and told as progress after the metrics', async () => {
     const { report, progress, pairs, code } = await compare(await served(), await served(), {}, { FERRY_BACKEND_REFERENCE: 'nvidia (simulated)', FERRY_BACKEND_CANDIDATE: 'ascend (simulated)' });
-    expect([code, report.verdict.value, report.pair.agreement, report.pair.positions, report.noiseFloor.agreement]).toEqual([0, 'pass', 1, 512, 1]);
+    expect([code, report.verdict.value, report.pair.agreement, report.pair.positions, report.noiseFloor.agreement]).toEqual([0, 'pass', 1, 1024, 1]);
     expect([report.reference, report.candidate]).toEqual([{ model: 'toy', backend: 'nvidia (simulated)' }, { model: 'toy', backend: 'ascend (simulated)' }]);
     expect(progress.slice(-2)).toEqual([
-      { step: 96, total: 96, metrics: { agreement: 1, meanLogprobError: 0, p99LogprobError: 0, topKInclusion: 1, positions: 512, noise: 0 } },
-      { verdict: report.verdict },
+      { step: 96, total: 96, metrics: { agreement: 1, meanLogprobError: 0, p99LogprobError: 0, topKInclusion: 1, positions: 1024, noise: 0 } },
+      { verdict: { value: 'pass', reasons: report.verdict.reasons.slice(0, 5) } },
     ]);
-    expect(Verdict.parse(progress.at(-1)?.['verdict'])).toEqual(report.verdict);
+    expect(Verdict.parse(progress.at(-1)?.['verdict']).reasons.every((reason) => reason.endsWith('as required'))).toBe(true);
     expect(pairs).toHaveLength(32);
     expect(pairs[0]).toEqual({ prompt: 0, promptDigest: expect.stringMatching(/^sha256:/), reference: pairs[0]?.['candidate'], again: pairs[0]?.['reference'], candidate: { tokens: expect.any(Array), logprobs: expect.any(Array) } });
   });
@@ -92,10 +92,10 @@ describe('the verdict', { timeout: 30_000 }, () => {
   it('on a server that seldom flips tokens is inconclusive with few prompts and fail with many', async () => {
     const reference = await served();
     const candidate = await served({ distort: distortions.rareFlips });
-    const bounds = { ...PARAMS.bounds, minAgreement: 0.985, minPositions: 50, maxP99LogprobError: 5 };
-    const few = (await compare(reference, candidate, { count: 8, bounds })).report.verdict;
+    const bounds = { ...PARAMS.bounds, minAgreement: 0.985, minPositions: 50, minPrompts: 8, maxP99LogprobError: 5 };
+    const few = (await compare(reference, candidate, { count: 8, maxTokens: 16, bounds })).report.verdict;
     expect([few.value, few.reasons[0]]).toEqual(['inconclusive', expect.stringMatching(/^agreement .* more prompts may tell$/)]);
-    const many = (await compare(reference, candidate, { count: 150, bounds })).report.verdict;
+    const many = (await compare(reference, candidate, { count: 150, maxTokens: 16, bounds })).report.verdict;
     expect([many.value, many.reasons[0]]).toEqual(['fail', expect.stringMatching(/^agreement .* must be at least 98.5 %$/)]);
   });
 
@@ -118,6 +118,49 @@ describe('the verdict', { timeout: 30_000 }, () => {
     expect(report.verdict.reasons.join('\n')).toContain('positions have no finite logprob');
   });
 });
+
+describe('a candidate that is broken in few of the positions that can be compared', { timeout: 30_000 }, () => {
+  /** One of two layers is all that is left, in the requests that `lost` names. */
+  const garbage = (lost: (request: number) => boolean): ToyOptions => ({ distort: (about) => (lost(about.request) ? about.layers[0].map((value) => -value) : distortions.none(about)) });
+
+  it.each([
+    ['half of its answers', (request: number) => request % 2 === 0, { maxTokens: 128 }, 'fail'],
+    ['two of its 32 answers', (request: number) => request % 16 === 3, {}, 'inconclusive'],
+  ])('and loses %s from the first token does not pass', async (_, lost, params, expected) => {
+    const { report } = await compare(await served(), await served(garbage(lost)), params);
+    expect(report.verdict.value, report.verdict.reasons.join('\n')).toBe(expected);
+    expect(report.pair.leaving).toBeGreaterThan(1);
+  });
+
+  it('and ends half of its answers at once, though it was to go on, does not pass', async () => {
+    const candidate = await served({ shorten: (request) => request % 2 === 0 });
+    const { report } = await compare(await served(), candidate);
+    expect([report.verdict.value, report.verdict.reasons.join('\n')]).toEqual(['fail', expect.stringContaining('16 of 32 answers end earlier than asked')]);
+  });
+
+  it('and writes NaN as a bare word gets a verdict', async () => {
+    const text = JSON.stringify({ choices: [{ logprobs: { tokens: ['token_id:1'], token_logprobs: ['x'], top_logprobs: [{ 'token_id:1': 'x' }] } }] }).replaceAll('"x"', 'NaN');
+    const candidate = await served({
+      instead(response, { path }) {
+        if (path === '/v1/completions') response.end(text);
+        return path === '/v1/completions';
+      },
+    });
+    const { code, report } = await compare(await served(), candidate);
+    expect([code, report.verdict.value === 'pass', report.verdict.reasons.join('\n')]).toEqual([0, false, expect.stringContaining('positions have no finite logprob')]);
+  });
+});
+
+it('doubts answers that are bit-equal, where the stage has a checkpoint and another model and both servers call it by one name', async () => {
+  const verdictOf = async (model: string, inputs: Record<string, string>): Promise<Verdict> => (await compare(await served(), await served({ model }), {}, inputs)).report.verdict;
+  const [one, other] = ['checkpoint', 'model'].map((name) => mkdtempSync(join(place, name))) as [string, string];
+  const different = { FERRY_INPUT_CHECKPOINT: one, FERRY_INPUT_MODEL: other };
+  const doubted = await verdictOf('/models/toy', different);
+  expect([doubted.value, doubted.reasons[0]]).toEqual(['inconclusive', expect.stringMatching(/^bit-equal answers/)]);
+  expect(doubted.reasons.join()).not.toContain(place);
+  expect((await verdictOf('/models/other', different)).value).toBe('pass');
+  expect((await verdictOf('/models/toy', { ...different, FERRY_INPUT_MODEL: one })).value).toBe('pass');
+}, 30_000);
 
 it('makes the same bytes of the same answers, whatever the ports', async () => {
   const one = await compare(await served(), await served({ distort: distortions.rounding }));
@@ -162,6 +205,13 @@ describe('the job ends with', () => {
     expect([code, log.join()]).toEqual([1, expect.stringMatching(/^the candidate: POST http:.*\/v1\/completions failed: .*(?:ECONNREFUSED.*|other side closed|ECONNRESET)$/)]);
   });
 
+  it('78 before any answer where the prompts are of too few documents', async () => {
+    const reference = await served();
+    writeDataset(join(place, 'dataset'), Array.from({ length: 20 }, (_, index) => `Text ${index} `.repeat(40)));
+    const { code, log } = await compare(reference, await served());
+    expect([code, log.join(), reference.asked.length]).toEqual([78, expect.stringContaining('parts of only 20 held-out documents'), 0]);
+  });
+
   it('1 when too many prompts are unanswered', async () => {
     const refuses: ToyOptions = {
       instead(response, { path }) {
@@ -178,12 +228,19 @@ describe('the job ends with', () => {
     ['no address', {}, { FERRY_URL_CANDIDATE: '' }, 'FERRY_URL_CANDIDATE is not set'],
     ['an address that is none', {}, { FERRY_URL_REFERENCE: 'file:///etc/passwd' }, 'FERRY_URL_REFERENCE is no http address'],
     ['no dataset', {}, { FERRY_INPUT_DATASET: '/nowhere' }, 'the input dataset is not there'],
+    ['one server for both', {}, 'same', 'FERRY_URL_REFERENCE and FERRY_URL_CANDIDATE are one server'],
+    ['fewer prompts than could ever pass', { count: 29 }, {}, 'count: 29 prompts are fewer than bounds.minPrompts, 30, so no candidate could pass'],
+    ['fewer positions than could ever pass', { maxTokens: 12 }, {}, 'maxTokens: 32 prompts of 12 tokens make fewer positions than bounds.minPositions, 400'],
+    ['a deadline beyond what fetch waits', { requestSeconds: 300 }, {}, 'requestSeconds'],
+    ['a top of one, off which no gap can be read', { topK: 1 }, {}, 'topK'],
     ['a bound that is left out', { bounds: { minAgreement: 0.9 } }, {}, 'bounds.minPositions'],
     ['an unknown parameter', { topk: 3 }, {}, 'topk'],
     ['more prompts than there are', { count: 2000, promptTokens: 160 }, {}, 'prompts of 160 tokens, and 2000 are asked for'],
     ['answers that are longer than the model takes', { maxTokens: 1000, promptTokens: 4000 }, {}, 'the reference takes at most 4096 tokens'],
-  ])('78 for %s', async (_, params, variables, why) => {
-    const { code, log } = await compare(await served(), await served(), params, variables);
+  ] as [string, object, Record<string, string> | 'same', string][])('78 for %s', async (_, params, variables, why) => {
+    const reference = await served();
+    const same = { FERRY_URL_CANDIDATE: `${reference.url}/v1/` };
+    const { code, log } = await compare(reference, await served(), params, variables === 'same' ? same : variables);
     expect([code, log.join('\n')]).toEqual([78, expect.stringContaining(why)]);
   });
 });

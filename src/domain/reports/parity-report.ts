@@ -9,14 +9,18 @@ const Errors = z.strictObject({ mean: z.number(), p50: z.number(), p99: z.number
 /** What two servers said to the same prompts, summed up. Positions after a divergence are not compared: their contexts differ. */
 export const PairSummary = z.strictObject({
   prompts: Count,
+  /** How many documents the prompts are parts of. */
+  documents: Count.optional(),
   /** Generated positions with the same context on both sides. */
   positions: Count,
   /** Share of those positions at which both chose the same token. */
   agreement: Share,
-  /** 95 % Wilson interval of `agreement`, for positions that come in prompts: for their effective number. */
+  /** 95 % Wilson interval of `agreement`, for positions that come in documents: for their effective number. */
   agreementInterval: z.tuple([Share, Share]),
   /** Prompts whose whole answers are equal. */
   identical: Count,
+  /** Prompts whose answers diverge where the reference finds that no near tie, or end there. */
+  leaving: Count.optional(),
   /** Position of the first divergence over the prompts that have one. */
   firstDivergence: z.strictObject({ min: Count, median: z.number() }).optional(),
   /** Between the logprobs of the reference's chosen token; at least so much where the candidate does not tell its own. */

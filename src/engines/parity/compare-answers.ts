@@ -2,6 +2,8 @@ import type { Answer, TokenLogprob } from '../serving/openai-client.js';
 
 /** Two answers to one prompt, over the positions at which both sides had the same context. */
 export interface ComparedPrompt {
+  /** The document that the prompt is a part of: prompts of one document are no independent ones. */
+  document: number;
   /** Positions up to and including the first divergence. */
   positions: number;
   /** Of those, how many have the same token on both sides: all, or all but the last. */
@@ -19,18 +21,35 @@ export interface ComparedPrompt {
    * was a tie that rounding decides. Undefined without a divergence, and where the token is not among its top k.
    */
   gap: number | undefined;
+  /** A side's answer is shorter than asked, although the end of the text was to be ignored: it can't be compared whole. */
+  early: boolean;
+}
+
+/** What two answers are to: how long they were to be, and the document that the prompt is from. */
+export interface Question {
+  document: number;
+  maxTokens: number;
+}
+
+/**
+ * Whether the candidate leaves the reference where that is no near tie: the reference finds the candidate's token less
+ * probable than its own by more than `maxGap`, or not among its top k, or the candidate has no more to say. Not where the
+ * reference is the one that ends.
+ */
+export function leaves({ agreed, positions, of, gap }: ComparedPrompt, maxGap: number): boolean {
+  return agreed < positions && agreed < of && !(gap !== undefined && gap <= maxGap);
 }
 
 /**
  * Compares a candidate's answer with the reference's. After the first divergence nothing is compared, since the
  * contexts differ from there on. An answer that ends where the other goes on diverges at its end.
  */
-export function compareAnswers(reference: Answer, candidate: Answer): ComparedPrompt {
+export function compareAnswers(reference: Answer, candidate: Answer, { document, maxTokens }: Question): ComparedPrompt {
   const shorter = Math.min(reference.tokens.length, candidate.tokens.length);
   let agreed = 0;
   while (agreed < shorter && reference.tokens[agreed] === candidate.tokens[agreed]) agreed += 1;
   const diverges = agreed < Math.max(reference.tokens.length, candidate.tokens.length);
-  const compared: ComparedPrompt = { positions: agreed + (diverges ? 1 : 0), agreed, of: reference.tokens.length, errors: [], inclusion: [], nonFinite: 0, gap: undefined };
+  const compared: ComparedPrompt = { document, positions: agreed + (diverges ? 1 : 0), agreed, of: reference.tokens.length, errors: [], inclusion: [], nonFinite: 0, gap: undefined, early: shorter < maxTokens };
   for (let at = 0; at < Math.min(compared.positions, shorter); at += 1) {
     const own = reference.logprobs[at] as number;
     if (!Number.isFinite(own) || !Number.isFinite(candidate.logprobs[at])) {

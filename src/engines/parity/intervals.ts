@@ -1,13 +1,13 @@
 /** Two-sided, 95 %. */
 export type Interval = readonly [low: number, high: number];
 
-/** Measured values of one prompt: how many, and their sum. For a share a value is 0 or 1. */
+/** Measured values of what is independent of all else, the prompts of one document: how many, and their sum. For a share a value is 0 or 1. */
 export interface Cluster {
   size: number;
   sum: number;
 }
 
-/** Fewer prompts than this say nothing about how much prompts differ, and t's expansion would be far off. */
+/** Fewer clusters than this say nothing about how much they differ, and t's expansion would be far off. */
 export const MIN_CLUSTERS = 5;
 
 /** 97.5 % quantile of the standard normal distribution. */
@@ -36,23 +36,25 @@ export interface Estimate {
 }
 
 /**
- * A share over positions that come in prompts, with Wilson's interval for the effective number of positions: their
- * number over the design effect, corrected for few prompts by t (Korn and Graubard 1998, Surv. Methodol. 24:193; Franco
+ * A share over positions that come in clusters, with Wilson's interval for the effective number of positions: their
+ * number over the design effect, corrected for few clusters by t (Korn and Graubard 1998, Surv. Methodol. 24:193; Franco
  * et al. 2019, J. Surv. Stat. Methodol. 7:334, who find Wilson's the best of such intervals). The design effect is the
- * variance between prompts (of a ratio, by linearisation) over that of as many single positions; never below 1.
- * Where each value is the same there is nothing to estimate it from, and it is 1. For agreement that is sound: a prompt
+ * variance between clusters (of a ratio, by linearisation) over that of as many single positions. Where each value is the
+ * same there is nothing to see it from; so it is at least Kish's for the intraclass correlation `icc` (1987, Statistical
+ * Design for Research, 1 + (m - 1) icc, with m the mean size as a position meets it). 0 is sound for agreement: a prompt
  * ends with its first divergence, so each position is one trial given those before it, and only differences between
- * prompts make them dependent.
+ * prompts make them dependent. 1 counts clusters.
  */
-export function shareOf(clusters: readonly Cluster[]): Estimate {
+export function shareOf(clusters: readonly Cluster[], { icc = 0 }: { icc?: number } = {}): Estimate {
   const { n, value, variance } = ratioOf(clusters);
   if (n === 0 || clusters.length < MIN_CLUSTERS) return { value: n === 0 ? 0 : value, interval: [0, 1] };
   const single = (value * (1 - value)) / n;
-  const designEffect = single > 0 ? Math.max(1, variance / single) : 1;
+  const assumed = 1 + (clusters.reduce((total, { size }) => total + size ** 2, 0) / n - 1) * icc;
+  const designEffect = Math.max(1, assumed, single > 0 ? variance / single : 1);
   return { value, interval: wilson(value, (n / designEffect) * (Z / tQuantile(clusters.length - 1)) ** 2) };
 }
 
-/** A mean over positions that come in prompts, with its t interval from the variance between prompts. */
+/** A mean over positions that come in clusters, with its t interval from the variance between clusters. */
 export function meanOf(clusters: readonly Cluster[]): Estimate {
   const { n, value, variance } = ratioOf(clusters);
   if (n === 0 || clusters.length < MIN_CLUSTERS) return { value: n === 0 ? 0 : value, interval: [-Infinity, Infinity] };

@@ -45,6 +45,17 @@ describe('an estimate over prompts', () => {
     expect(interval[0]).toBeCloseTo(0.9919, 4);
   });
 
+  it('is never surer than an assumed correlation allows: with 1 it counts prompts', () => {
+    const none = (prompts: number, size: number, icc: number): number => shareOf(clusters(Array(prompts).fill(size), Array(prompts).fill(0)), { icc }).interval[1];
+    expect(none(32, 16, 1)).toBeCloseTo(none(32, 1, 0), 12);
+    expect(none(5, 160, 0)).toBeLessThan(0.01);
+    expect(none(5, 160, 0.02)).toBeGreaterThan(0.03);
+    expect(none(32, 32, 0.02)).toBeLessThan(0.01);
+    // What is seen counts where it is more: two prompts with all the exceptions.
+    const seen = clusters(Array(8).fill(16), [0, 0, 0, 12, 0, 0, 14, 0]);
+    expect(shareOf(seen, { icc: 0.02 })).toEqual(shareOf(seen));
+  });
+
   it('of fewer than five prompts, or of nothing, excludes nothing', () => {
     expect(shareOf(clusters([900, 900, 900, 900], [900, 900, 900, 900])).interval).toEqual([0, 1]);
     expect(shareOf([])).toEqual({ value: 0, interval: [0, 1] });

@@ -15,7 +15,7 @@ afterEach(() => rmSync(place, { recursive: true, force: true }));
 const bytes = async (text: string): Promise<number[]> => [...Buffer.from(text)];
 const prompts = async (texts: string[], options: Partial<PromptOptions> = {}): Promise<string[]> => {
   writeDataset(place, texts);
-  return (await heldOutPrompts({ dataset: place, count: 2, promptTokens: 4, chars: 4, seed: 1, tokenize: bytes, ...options })).map((tokens) => Buffer.from(tokens).toString());
+  return (await heldOutPrompts({ dataset: place, count: 2, promptTokens: 4, chars: 4, seed: 1, tokenize: bytes, ...options })).map(({ tokens }) => Buffer.from(tokens).toString());
 };
 
 describe('prompts', () => {
@@ -32,6 +32,18 @@ describe('prompts', () => {
   it('are later parts of the same documents only where there are too few, and never short ones', async () => {
     expect((await prompts(['aaaabbbbcc', 'dddd'], { count: 3 })).toSorted()).toEqual(['aaaa', 'bbbb', 'dddd']);
     await expect(prompts(['aaaabbbbcc', 'dddd'], { count: 4 })).rejects.toThrow('makes 3 prompts of 4 tokens, and 4 are asked for');
+  });
+
+  it('say which document they are from, and two are of one only where there are too few', async () => {
+    writeDataset(place, ['aaaabbbbcc', 'dddd']);
+    const few = await heldOutPrompts({ dataset: place, count: 3, promptTokens: 4, chars: 4, seed: 1, tokenize: bytes });
+    const of = Object.fromEntries(few.map(({ tokens, document }) => [Buffer.from(tokens).toString(), document]));
+    expect([of['aaaa'], new Set(Object.values(of))]).toEqual([of['bbbb'], new Set([0, 1])]);
+    // The short ones come before some of the long ones in the seed's order, and take nobody's place.
+    const texts = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? `${index}` : `${index}`.repeat(20)));
+    writeDataset(place, texts);
+    const enough = await heldOutPrompts({ dataset: place, count: 10, promptTokens: 4, chars: 4, seed: 1, tokenize: bytes });
+    expect(enough.map(({ document }) => document)).toEqual([...enough.keys()]);
   });
 
   it('hold no half of a character that the text does not have', async () => {

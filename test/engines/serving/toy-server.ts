@@ -80,9 +80,11 @@ export interface ToyOptions {
   /** Takes an answer over; true where it has. `request` counts the completions from 0. */
   instead?: (response: ServerResponse, about: { path: string; request: number; toy: Toy; incoming: IncomingMessage }) => boolean;
   tokenize?: (text: string) => number[];
+  /** The requests that are answered with one token, as by a server that does not know ignore_eos. */
+  shorten?: (request: number) => boolean;
 }
 
-export async function toyServer({ distort = distortions.none, model = '/models/toy', maxModelLen = 4096, instead = () => false, tokenize = (text) => [BOS, ...Buffer.from(text)] }: ToyOptions = {}): Promise<Toy> {
+export async function toyServer({ distort = distortions.none, model = '/models/toy', maxModelLen = 4096, instead = () => false, tokenize = (text) => [BOS, ...Buffer.from(text)], shorten = () => false }: ToyOptions = {}): Promise<Toy> {
   const json = (response: ServerResponse, value: unknown): void => void response.setHeader('content-type', 'application/json').end(JSON.stringify(value));
   const server = createServer((incoming, response) => {
     let text = '';
@@ -96,7 +98,7 @@ export async function toyServer({ distort = distortions.none, model = '/models/t
       if (path === '/health') response.end();
       else if (path === '/v1/models') json(response, { object: 'list', data: [{ id: model, object: 'model', max_model_len: maxModelLen }] });
       else if (path === '/tokenize') json(response, { count: 1, max_model_len: maxModelLen, tokens: tokenize((body as { prompt: string }).prompt) });
-      else if (path === '/v1/completions') setTimeout(() => json(response, complete(body as CompletionBody, request, distort)), 1);
+      else if (path === '/v1/completions') setTimeout(() => json(response, complete(shorten(request) ? { ...(body as CompletionBody), max_tokens: 1 } : (body as CompletionBody), request, distort)), 1);
       else response.writeHead(404).end('{"detail":"Not Found"}');
     });
   });
