@@ -9,6 +9,14 @@ export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 }
 
+/** Thrown where SIGTERM ends a job that has nothing to save: it ends with 75. */
+export class StoppedError extends Error {
+  override readonly name = 'StoppedError';
+}
+
+/** Signals arrive between turns of the event loop only: a loop that computes has to let them in. */
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 export type Params = Readonly<Record<string, unknown>>;
 
@@ -53,7 +61,8 @@ export async function runJob(body: () => Promise<number>): Promise<number> {
     return await body();
   } catch (error) {
     // The last line of the log is what a person is shown.
-    console.error(error instanceof ConfigurationError ? error.message : error instanceof Error ? (error.stack ?? error.message) : error);
-    return error instanceof ConfigurationError ? EXIT.configuration : EXIT.failed;
+    const told = error instanceof ConfigurationError || error instanceof StoppedError;
+    console.error(told ? error.message : error instanceof Error ? (error.stack ?? error.message) : error);
+    return error instanceof ConfigurationError ? EXIT.configuration : error instanceof StoppedError ? EXIT.tryAgain : EXIT.failed;
   }
 }

@@ -28,7 +28,7 @@ export function assessParams(params: Params): AssessParams {
     maxTokens: read.number('maxTokens', 16384, { min: 1, max: 10_000_000 }),
     minTokens: read.number('minTokens', 2048, { min: 1, max: 10_000_000 }),
     minClozeItems: read.number('minClozeItems', 20, { min: 1, max: 100_000 }),
-    clozeItems: read.number('clozeItems', 100, { min: 1, max: 100_000 }),
+    clozeItems: read.number('clozeItems', 200, { min: 1, max: 100_000 }),
     context: read.number('context', 64, { min: 16, max: 4096 }),
     seed: read.number('seed', 1, { min: 0, max: 2 ** 31 - 1 }),
   };

@@ -1,7 +1,7 @@
 // Trains a small Llama on the dataset's bytes, on the CPU. The training job of this example: docs/job-contract.md has its
 // environment. SIGTERM saves and leaves with 75; the next attempt goes on from there, to the same bits.
 import { isMainThread, workerData } from 'node:worker_threads';
-import { EXIT, input, output, readParams, report, required, runJob, ConfigurationError, type Environment } from '../contract.js';
+import { EXIT, input, output, readParams, report, required, runJob, turn, ConfigurationError, type Environment } from '../contract.js';
 import { CHECKPOINT_FORMAT, loadCheckpoint, saveCheckpoint, writeModel, type LogEntry, type Progress } from './checkpoint.js';
 import { evenWindow, readSplit, tokenStream, trainingWindows } from './data.js';
 import { learningRateAt, trainParams, type TrainParams } from './params.js';
@@ -91,9 +91,6 @@ function streamOf(dataset: string, split: string, context: number): Int32Array {
 }
 
 const heldOutLosses = (log: readonly LogEntry[]): number[] => log.flatMap((entry) => ('eval_loss' in entry ? [entry.eval_loss] : []));
-
-/** Signals arrive between turns of the event loop only. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The mean loss over windows that are spread evenly over the held-out stream, the same ones at each look; undefined when stopped. */
 async function evaluate(trainer: Trainer, tokens: Int32Array, stream: Int32Array, { batch, context, evalTokens }: TrainParams, stopping: () => boolean): Promise<number | undefined> {
