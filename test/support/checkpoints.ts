@@ -35,11 +35,14 @@ export function tensorsIn(bytes: Buffer): GivenTensor[] {
   return Object.entries(header).map(([name, { dtype, shape, data_offsets: [begin, end] }]) => ({ name, dtype, shape, data: bytes.subarray(8 + length + begin, 8 + length + end) }));
 }
 
+/** A header that says what loaders ask for. */
+export const marked = (header: string): string => (header === '{}' ? '{"__metadata__":{"format":"pt"}}' : header.replace('{', '{"__metadata__":{"format":"pt"},'));
+
 /** A Hugging Face folder. One shard makes `model.safetensors`, more make numbered ones with an index. */
 export function writeCheckpoint(folder: string, shards: readonly (readonly GivenTensor[])[], files: Readonly<Record<string, string>> = {}): void {
   mkdirSync(folder, { recursive: true });
   const nameOf = (i: number): string => (shards.length === 1 ? 'model.safetensors' : `model-${String(i + 1).padStart(5, '0')}-of-${String(shards.length).padStart(5, '0')}.safetensors`);
-  for (const [i, tensors] of shards.entries()) writeFileSync(join(folder, nameOf(i)), safetensorsBytes(tensors));
+  for (const [i, tensors] of shards.entries()) writeFileSync(join(folder, nameOf(i)), safetensorsBytes(tensors, marked));
   if (shards.length > 1) {
     const weight_map = Object.fromEntries(shards.flatMap((tensors, i) => tensors.map(({ name }) => [name, nameOf(i)])));
     const total_size = shards.flat().reduce((sum, { data }) => sum + data.length, 0);
@@ -53,6 +56,20 @@ export const bits32 = (...values: number[]): Buffer => Buffer.from(new Uint32Arr
 export const bits16 = (...values: number[]): Buffer => Buffer.from(new Uint16Array(values).buffer);
 export const asFloats = (data: Uint8Array): Float32Array => new Float32Array(new Uint8Array(data).buffer);
 export const asBits16 = (data: Uint8Array): Uint16Array => new Uint16Array(new Uint8Array(data).buffer);
+
+/** A signal that aborts when it is looked at for the nth time. */
+export function abortsAtLook(nth: number): AbortSignal {
+  const stop = new AbortController();
+  const look = stop.signal.throwIfAborted.bind(stop.signal);
+  let looks = 0;
+  return Object.assign(stop.signal, {
+    throwIfAborted: () => {
+      looks += 1;
+      if (looks === nth) stop.abort(new Error('told to stop'));
+      look();
+    },
+  });
+}
 
 /** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
 export function seeded(seed: number): () => number {

@@ -22,6 +22,8 @@ export const AuditReport = z.strictObject({
   worst: z.array(z.strictObject({ tensor: z.string(), maxRelativeError: z.number(), maxAbsoluteError: z.number() })).max(20),
   /** Files that travel along, each with whether it is byte for byte the source's. */
   carried: z.array(z.strictObject({ file: z.string(), identical: z.boolean() })).max(100),
+  /** What lies beside the source's weights and not beside the target's; a folder's name ends with a slash. */
+  left: z.array(z.string().max(200)).max(100),
   problems: z.array(z.string().max(300)).max(100),
 });
 export type AuditReport = z.infer<typeof AuditReport>;

@@ -1,7 +1,9 @@
 import { constants } from 'node:fs';
 import { copyFile, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { oneLine } from '../../domain/text.js';
 import { INDEX_FILE } from '../safetensors/index-file.js';
+import { CheckpointError } from './checkpoint-error.js';
 
 export const CONFIG_FILE = 'config.json';
 
@@ -11,9 +13,10 @@ export const CONFIG_FILE = 'config.json';
  */
 const TRAVELS: readonly RegExp[] = [
   /^generation_config\.json$/,
-  /^(?:tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|tekken)\.json$/,
+  /^(?:tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|encoder|tekken)\.json$/,
   /^(?:vocab|merges)\.txt$/,
-  /^(?:tokenizer|spiece|sentencepiece\.bpe|spm)\.model(?:\.v\d+)?$/,
+  /^(?:vocab\.bpe|bpe\.codes|(?:source|target)\.spm)$/,
+  /^(?:tokenizer|spiece|sentencepiece(?:\.bpe)?|spm)\.model(?:\.v\d+)?$/,
   /\.(?:tiktoken|jinja)$/,
   /^chat_template\.json$/,
   /^(?:[a-z]+_)?(?:preprocessor|processor)_config\.json$/,
@@ -29,13 +32,18 @@ export interface FolderFiles {
   left: string[];
 }
 
-/** Sorts what lies beside the weights. Links and everything else that is no regular file stay. */
+/**
+ * Sorts what lies beside the weights; folders stay. Throws CheckpointError `file_refused` where what has to go along is
+ * a link or a device: left behind it would be missed only by the model's loader, and followed it could lead anywhere.
+ */
 export async function sortFiles(folder: string): Promise<FolderFiles> {
   const files: FolderFiles = { carried: [], left: [] };
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const { name } = entry;
     if (entry.isFile() && (name === CONFIG_FILE || name === INDEX_FILE || name.endsWith('.safetensors'))) continue;
-    if (entry.isFile() && TRAVELS.some((pattern) => pattern.test(name))) files.carried.push(name);
+    const travels = !entry.isDirectory() && TRAVELS.some((pattern) => pattern.test(name));
+    if (travels && !entry.isFile()) throw new CheckpointError('file_refused', `${oneLine(name, 200)} is needed beside the weights and is no regular file: put the file itself in its place`);
+    if (travels) files.carried.push(name);
     else files.left.push(entry.isDirectory() ? `${name}/` : name);
   }
   files.carried.sort();

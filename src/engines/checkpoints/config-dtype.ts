@@ -1,8 +1,6 @@
-import { jsonMembers } from '../safetensors/json-text.js';
+import { jsonMembers, JsonTooDeepError, withoutPythonWords } from '../safetensors/json-text.js';
+import type { JsonMember } from '../safetensors/json-text.js';
 import { CheckpointError } from './checkpoint-error.js';
-
-/** Python writes these as bare words, as in the time_step_limit of Mamba's configurations. */
-const PYTHON_WORDS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN/gs;
 
 /**
  * A model's config.json with its dtype replaced: `torch_dtype`, which is added where it is absent, `dtype` where it is
@@ -10,12 +8,12 @@ const PYTHON_WORDS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN/gs;
  * printing would turn 10000.0 into 10000, which some loaders refuse, and can't hold the NaN that Python writes.
  *
  * @param dtype as PyTorch names it, such as `bfloat16`
- * Throws CheckpointError `config_invalid` where the text is no JSON object, and `dtype_unsupported` where it describes
+ * Throws CheckpointError `config_invalid` where the text is no JSON object or nested too deep, and `dtype_unsupported` where it describes
  * quantized weights.
  */
 export function withDtype(text: string, dtype: string): string {
   checkObject(text);
-  const members = [...jsonMembers(text)];
+  const members = membersOf(text);
   if (members.some(({ path, valueStart, valueEnd }) => path.at(-1) === 'quantization_config' && text.slice(valueStart, valueEnd) !== 'null')) throw new CheckpointError('dtype_unsupported', 'config.json has a quantization_config: converting quantized checkpoints is not supported yet');
   const edits = members.filter(({ path }) => isDtypeField(path)).sort((a, b) => b.valueStart - a.valueStart);
   let edited = text;
@@ -30,10 +28,20 @@ function isDtypeField(path: readonly string[]): boolean {
   return (name === 'torch_dtype' || name === 'dtype') && path.slice(0, -1).every((key) => key.endsWith('_config'));
 }
 
+function membersOf(text: string): JsonMember[] {
+  try {
+    return [...jsonMembers(text)];
+  } catch (error) {
+    if (error instanceof JsonTooDeepError) throw new CheckpointError('config_invalid', `config.json ${error.message}`);
+    throw error;
+  }
+}
+
 function checkObject(text: string): void {
   let value: unknown;
   try {
-    value = JSON.parse(text.replace(PYTHON_WORDS, (word) => (word.startsWith('"') ? word : 'null')));
+    // Mamba's configurations have an Infinity in their time_step_limit.
+    value = JSON.parse(withoutPythonWords(text));
   } catch {
     throw new CheckpointError('config_invalid', 'config.json is not JSON');
   }

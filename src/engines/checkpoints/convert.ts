@@ -1,8 +1,8 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { readBounded } from '../artifacts/bounded-file.js';
 import { syncDirectoryAsync, tempName } from '../artifacts/durable-file.js';
-import { systemCode } from '../artifacts/store-error.js';
 import { CheckpointReader } from '../safetensors/checkpoint-reader.js';
 import { ChunkRing } from '../safetensors/chunks.js';
 import { INDEX_FILE } from '../safetensors/index-file.js';
@@ -44,6 +44,9 @@ export interface ConversionResult extends ConversionProgress {
   left: string[];
 }
 
+/** The largest that is published has some 100 kB, of labels. */
+const MAX_CONFIG_BYTES = 4_000_000;
+
 /** PyTorch's name of a dtype, as config.json has it. */
 const TORCH_NAMES = { BF16: 'bfloat16' } as const satisfies Record<TargetDtype, string>;
 
@@ -52,7 +55,7 @@ const TORCH_NAMES = { BF16: 'bfloat16' } as const satisfies Record<TargetDtype, 
  * is complete and on the disk when it appears under its name, and not there at all otherwise.
  *
  * Throws SafetensorsError where the source breaks a rule of its format, CheckpointError where it can't be converted,
- * and the signal's reason when that aborts, between two tensors.
+ * and the signal's reason when that aborts, between two pieces of a tensor.
  */
 export async function convertCheckpoint(request: ConversionRequest): Promise<ConversionResult> {
   const { source, target } = request;
@@ -71,7 +74,7 @@ export async function convertCheckpoint(request: ConversionRequest): Promise<Con
     for (const shard of plan.shards) {
       await writeShard(join(temp, shard.file), shard, async (tensor, writer) => {
         request.signal?.throwIfAborted();
-        const pieces = reader.read(tensor.source, rings.read);
+        const pieces = untilAborted(reader.read(tensor.source, rings.read), request.signal);
         await writer.writeTensor(tensor.source.name, tensor.dtype === tensor.source.dtype ? pieces : rounded(pieces, rings.write, values));
         done.tensors += 1;
         done.bytes += tensor.source.bytes;
@@ -106,6 +109,14 @@ async function writeShard(path: string, shard: PlannedShard, write: (tensor: Pla
   }
 }
 
+/** A tensor may take minutes, and who sends SIGTERM waits for seconds. */
+async function* untilAborted(pieces: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const piece of pieces) {
+    signal?.throwIfAborted();
+    yield piece;
+  }
+}
+
 async function* rounded(pieces: AsyncIterable<Uint8Array>, ring: ChunkRing, counts: ValueCounts): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const piece of pieces) {
     const target = ring.next().subarray(0, piece.length / 2);
@@ -122,12 +133,9 @@ function indexText(plan: ConversionPlan): string {
 }
 
 async function readConfig(folder: string): Promise<string> {
-  try {
-    return await readFile(join(folder, CONFIG_FILE), 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') throw new CheckpointError('config_missing', `the checkpoint has no ${CONFIG_FILE}, without which no loader knows what the weights are`);
-    throw error;
-  }
+  const text = await readBounded(join(folder, CONFIG_FILE), MAX_CONFIG_BYTES, (what) => new CheckpointError('config_invalid', `${CONFIG_FILE} ${what}`));
+  if (text === undefined) throw new CheckpointError('config_missing', `the checkpoint has no ${CONFIG_FILE}, without which no loader knows what the weights are`);
+  return text;
 }
 
 async function writeText(path: string, text: string): Promise<void> {

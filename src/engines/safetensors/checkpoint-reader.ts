@@ -1,9 +1,10 @@
-import { lstat, readdir, readFile } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readBounded } from '../artifacts/bounded-file.js';
 import { systemCode } from '../artifacts/store-error.js';
 import type { ChunkRing } from './chunks.js';
 import type { TensorInfo } from './header.js';
-import { INDEX_FILE, parseIndex, SINGLE_FILE } from './index-file.js';
+import { INDEX_FILE, MAX_INDEX_BYTES, parseIndex, SINGLE_FILE } from './index-file.js';
 import type { ShardIndex } from './index-file.js';
 import { SafetensorsError } from './safetensors-error.js';
 import { SafetensorsFile } from './safetensors-file.js';
@@ -68,12 +69,8 @@ async function closeAll(files: ReadonlyMap<string, SafetensorsFile>): Promise<vo
 }
 
 async function readIndex(folder: string): Promise<ShardIndex | undefined> {
-  try {
-    return parseIndex(await readFile(join(folder, INDEX_FILE), 'utf8'));
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = await readBounded(join(folder, INDEX_FILE), MAX_INDEX_BYTES, (what) => new SafetensorsError('index_invalid', { file: INDEX_FILE }, what));
+  return text === undefined ? undefined : parseIndex(text);
 }
 
 /** A link could lead out of the folder, whatever the index's own names are. */

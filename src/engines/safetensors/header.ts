@@ -1,6 +1,7 @@
+import { oneLine } from '../../domain/text.js';
 import { tensorBytes, isDtype } from './dtypes.js';
 import type { Dtype } from './dtypes.js';
-import { repeatedName } from './json-text.js';
+import { JsonTooDeepError, repeatedName } from './json-text.js';
 import { SafetensorsError } from './safetensors-error.js';
 
 /** The reference implementation's limit; without one a header's length field could ask for any amount of memory. */
@@ -89,9 +90,18 @@ function parseJson(file: string, bytes: Uint8Array): Record<string, unknown> {
     throw new SafetensorsError('header_not_json', { file }, 'its header is not JSON');
   }
   if (!isObject(value)) throw new SafetensorsError('header_not_json', { file }, 'its header is no JSON object');
-  const repeated = repeatedName(text);
-  if (repeated !== undefined) throw new SafetensorsError('duplicate_name', { file, tensor: repeated[0] }, `its header has ${JSON.stringify(repeated.at(-1))} twice`);
+  const repeated = findRepeated(file, text);
+  if (repeated !== undefined) throw new SafetensorsError('duplicate_name', { file, tensor: repeated[0] }, `its header has ${JSON.stringify(oneLine(repeated.at(-1) ?? '', 200))} twice`);
   return value;
+}
+
+function findRepeated(file: string, text: string): readonly string[] | undefined {
+  try {
+    return repeatedName(text);
+  } catch (error) {
+    if (error instanceof JsonTooDeepError) throw new SafetensorsError('header_not_json', { file }, `its header ${error.message}`);
+    throw error;
+  }
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);

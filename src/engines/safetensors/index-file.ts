@@ -1,9 +1,11 @@
 import * as z from 'zod';
-import { repeatedName } from './json-text.js';
+import { JsonTooDeepError, repeatedName } from './json-text.js';
 import { SafetensorsError } from './safetensors-error.js';
 
 export const SINGLE_FILE = 'model.safetensors';
 export const INDEX_FILE = 'model.safetensors.index.json';
+/** Room for half a million tensors. */
+export const MAX_INDEX_BYTES = 64_000_000;
 
 const Index = z.object({
   metadata: z.object({ total_size: z.number().int().nonnegative().optional() }).optional(),
@@ -30,7 +32,7 @@ export function parseIndex(text: string): ShardIndex {
   }
   const parsed = Index.safeParse(value);
   if (!parsed.success) throw new SafetensorsError('index_invalid', at, `is no shard index: ${parsed.error.issues.map((issue) => `${issue.path.join('.').slice(0, 80) || '(all)'}: ${issue.message}`)[0] ?? ''}`);
-  const repeated = repeatedName(text);
+  const repeated = findRepeated(text);
   if (repeated !== undefined) throw new SafetensorsError('duplicate_name', { ...at, tensor: repeated.at(-1) }, 'is named twice');
   const shardOf = new Map(Object.entries(parsed.data.weight_map));
   for (const [tensor, shard] of shardOf) if (!isPlainName(shard)) throw new SafetensorsError('path_refused', { ...at, tensor }, `names ${JSON.stringify(shard.slice(0, 80))} as its shard, which is no plain file name`);
@@ -38,6 +40,15 @@ export function parseIndex(text: string): ShardIndex {
   if (shards.length === 0) throw new SafetensorsError('index_invalid', at, 'names no tensor');
   checkNumbering(shards);
   return { shardOf, shards, totalSize: parsed.data.metadata?.total_size };
+}
+
+function findRepeated(text: string): readonly string[] | undefined {
+  try {
+    return repeatedName(text);
+  } catch (error) {
+    if (error instanceof JsonTooDeepError) throw new SafetensorsError('index_invalid', { file: INDEX_FILE }, error.message);
+    throw error;
+  }
 }
 
 /** Shards lie beside their index. A name with a folder in it could lead anywhere, so none is taken. */

@@ -1,7 +1,21 @@
+/** No header, index or config is nested so deep, and every member's path is as long as its depth. */
+export const MAX_JSON_DEPTH = 64;
+
+/** Thrown when a JSON text nests objects and arrays deeper than MAX_JSON_DEPTH. */
+export class JsonTooDeepError extends Error {
+  override readonly name = 'JsonTooDeepError';
+
+  constructor() {
+    super(`is nested deeper than ${MAX_JSON_DEPTH} levels`);
+  }
+}
+
 /** A member of an object in a JSON text: the path of keys that leads to it, and where its value stands. */
 export interface JsonMember {
   /** Keys from the outermost object; an element of an array adds `[]`. */
   path: readonly string[];
+  /** Whether the same object has had a member of this name before. */
+  isRepeated: boolean;
   /** Offset of the key's opening quote. */
   keyStart: number;
   valueStart: number;
@@ -36,11 +50,13 @@ function endOfString(text: string, start: number): number {
 /**
  * Every member of every object in a JSON text, in the order in which their values end, repeated names included.
  * `JSON.parse` drops all but the last of those, rounds numbers and refuses the NaN that Python writes; this keeps the
- * text as it is. It expects a text that some parser took: of anything else the result means nothing.
+ * text as it is. It expects a text that some parser took: of anything else the result means nothing. Throws
+ * JsonTooDeepError.
  */
 export function* jsonMembers(text: string): Generator<JsonMember> {
   interface Level {
     isObject: boolean;
+    names: Set<string>;
     key?: string;
     keyStart: number;
     valueStart: number;
@@ -53,10 +69,12 @@ export function* jsonMembers(text: string): Generator<JsonMember> {
     const top = levels.at(-1);
     if (token === '{' || token === '[') {
       if (top?.expects === 'value' && top.valueStart < 0) top.valueStart = index;
-      levels.push({ isObject: token === '{', keyStart: 0, valueStart: -1, expects: token === '{' ? 'key' : 'value' });
+      if (levels.length === MAX_JSON_DEPTH) throw new JsonTooDeepError();
+      levels.push({ isObject: token === '{', names: new Set(), keyStart: 0, valueStart: -1, expects: token === '{' ? 'key' : 'value' });
     } else if (token === '}' || token === ']' || token === ',') {
       if (top?.isObject && top.key !== undefined) {
-        yield { path: pathTo(), keyStart: top.keyStart, valueStart: top.valueStart, valueEnd: lastEnd };
+        yield { path: pathTo(), isRepeated: top.names.has(top.key), keyStart: top.keyStart, valueStart: top.valueStart, valueEnd: lastEnd };
+        top.names.add(top.key);
         top.key = undefined;
         top.expects = 'key';
       }
@@ -73,15 +91,24 @@ export function* jsonMembers(text: string): Generator<JsonMember> {
   }
 }
 
-/** The path of a name that an object of the text has twice, the outermost such object's; undefined where there is none. */
+/**
+ * The path of a name that an object of the text has twice, the outermost such object's; undefined where there is none.
+ * Throws JsonTooDeepError.
+ */
 export function repeatedName(text: string): readonly string[] | undefined {
-  const seen = new Set<string>();
   let repeated: readonly string[] | undefined;
-  for (const { path } of jsonMembers(text)) {
-    const at = JSON.stringify(path);
-    // Elements of arrays share a path, so there a name may come again. The formats that are checked here have no objects in arrays.
-    if (seen.has(at) && !path.includes('[]') && path.length < (repeated?.length ?? Infinity)) repeated = path;
-    seen.add(at);
-  }
+  for (const { path, isRepeated } of jsonMembers(text)) if (isRepeated && path.length < (repeated?.length ?? Infinity)) repeated = path;
   return repeated;
+}
+
+/** The text with `null` for each bare NaN, Infinity and -Infinity, which Python writes and JSON does not have. */
+export function withoutPythonWords(text: string): string {
+  const pieces: string[] = [];
+  let kept = 0;
+  for (const { token, index } of tokensOf(text)) {
+    if (token !== 'NaN' && token !== 'Infinity' && token !== '-Infinity') continue;
+    pieces.push(text.slice(kept, index), 'null');
+    kept = index + token.length;
+  }
+  return pieces.join('') + text.slice(kept);
 }

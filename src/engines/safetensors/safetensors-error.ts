@@ -28,6 +28,8 @@ export type SafetensorsCode =
   | 'tensor_missing'
   | 'tensor_unindexed'
   | 'total_size_mismatch'
+  // Of a file that became shorter after its header was checked.
+  | 'shrank_while_read'
   // Of a writer whose caller gives it other bytes than it announced.
   | 'write_mismatch';
 

@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { openUntrusted, readUpTo } from '../artifacts/bounded-file.js';
 import type { ChunkRing } from './chunks.js';
 import { headerLength, LENGTH_BYTES, parseHeader } from './header.js';
 import type { SafetensorsHeader, TensorInfo } from './header.js';
@@ -22,13 +22,15 @@ export class SafetensorsFile {
   /** Throws SafetensorsError where the header breaks a rule of the format, and the system's error where it can't be read. */
   static async open(path: string): Promise<SafetensorsFile> {
     const name = basename(path);
-    const handle = await open(path, 'r');
+    const handle = await openUntrusted(path);
     try {
-      const fileBytes = (await handle.stat()).size;
+      const there = await handle.stat();
+      if (!there.isFile()) throw new SafetensorsError('path_refused', { file: name }, 'is no regular file');
+      const fileBytes = there.size;
       const first = await readUpTo(handle, Buffer.alloc(LENGTH_BYTES), 0);
       const length = headerLength(name, first, fileBytes);
       const json = await readUpTo(handle, Buffer.allocUnsafeSlow(length), LENGTH_BYTES);
-      if (json.length < length) throw new SafetensorsError('header_truncated', { file: name }, 'ended while its header was read');
+      if (json.length < length) throw new SafetensorsError('shrank_while_read', { file: name }, 'ended while its header was read');
       return new SafetensorsFile(name, parseHeader(name, json, fileBytes), handle);
     } catch (error) {
       await handle.close();
@@ -39,7 +41,7 @@ export class SafetensorsFile {
   /**
    * A tensor's bytes, front to back, in pieces of at most the ring's size that begin and end between elements. The next
    * piece is read while the caller works on one; `ring` says how long a piece stays. Throws SafetensorsError
-   * `data_truncated` if the file has become shorter since it was opened.
+   * `shrank_while_read` if the file has become shorter since it was opened.
    */
   async *readTensor(tensor: TensorInfo, ring: ChunkRing): AsyncGenerator<Uint8Array, void, undefined> {
     const readAt = (done: number): Promise<Buffer> => {
@@ -53,7 +55,7 @@ export class SafetensorsFile {
     for (let done = 0; done < tensor.bytes; ) {
       const piece = await pending;
       const wanted = Math.min(ring.chunkBytes, tensor.bytes - done);
-      if (piece.length < wanted) throw new SafetensorsError('data_truncated', { file: this.name, tensor: tensor.name }, `the file ended while it was read, after ${done + piece.length} of ${tensor.bytes} bytes`);
+      if (piece.length < wanted) throw new SafetensorsError('shrank_while_read', { file: this.name, tensor: tensor.name }, `the file ended while it was read, after ${done + piece.length} of ${tensor.bytes} bytes`);
       done += piece.length;
       if (done < tensor.bytes) pending = readAt(done);
       yield piece;
@@ -63,15 +65,4 @@ export class SafetensorsFile {
   async close(): Promise<void> {
     await this.#handle.close();
   }
-}
-
-/** Fills the buffer from a position in the file; what comes back is shorter where the file ends before. */
-async function readUpTo(handle: FileHandle, buffer: Buffer, position: number): Promise<Buffer> {
-  let done = 0;
-  while (done < buffer.length) {
-    const { bytesRead } = await handle.read(buffer, done, buffer.length - done, position + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return buffer.subarray(0, done);
 }

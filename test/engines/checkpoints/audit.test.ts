@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AuditReport } from '../../../src/domain/reports/audit-report.js';
 import { auditConversion } from '../../../src/engines/checkpoints/audit/audit.js';
 import { convertCheckpoint } from '../../../src/engines/checkpoints/convert.js';
-import { asFloats, bits16, bits32, f32, nearestBf16, safetensorsBytes, seeded, writeCheckpoint, type GivenTensor } from '../../support/checkpoints.js';
+import { abortsAtLook, asFloats, bits16, bits32, f32, marked, nearestBf16, safetensorsBytes, seeded, writeCheckpoint, type GivenTensor } from '../../support/checkpoints.js';
 import { importsOf, resolveImport, sourceFiles } from '../../support/sources.js';
 
 let place: string;
@@ -63,6 +64,7 @@ describe('the audit passes', () => {
       dtypes: [{ from: 'F32', to: 'BF16', tensors: 2 }, { from: 'I64', to: 'I64', tensors: 1 }, { from: 'BF16', to: 'BF16', tensors: 1 }],
       values: { compared: 53, nan: 0, infinite: 0, overflowed: 0 },
       carried: [{ file: 'tokenizer.json', identical: true }],
+      left: [],
       problems: [],
       bound: 1 / 256,
     });
@@ -123,9 +125,9 @@ const FAULTS: [string, () => void, string][] = [
   ['changed integers', () => putTarget([[a, b], [{ ...ids, data: Buffer.alloc(16, 8) }, c]]), 'the tensor ids is I64 on both sides and its bytes differ'],
   ['a changed BF16 tensor', () => putTarget([[a, b], [ids, { ...c, data: bits16(0x3f80, 0x4000, 0xc001) }]]), 'the tensor c is BF16 on both sides'],
   ['a shard that is missing', () => rmSync(join(target, NAMES[1])), '2 tensors are missing from the target: ids, c'],
-  ['a shard that was cut short', () => truncateSync(join(target, NAMES[1]), 150), `${NAMES[1]}: `],
+  ['a shard that was cut short', () => truncateSync(join(target, NAMES[1]), 200), `${NAMES[1]}: `],
   ['bytes after the last tensor', () => put(NAMES[1], Buffer.concat([readFileSync(join(target, NAMES[1])), Buffer.alloc(2)])), `${NAMES[1]}: its tensors end at byte`],
-  ['a shard that the index does not name', () => put('other.safetensors', safetensorsBytes([])), 'does not name other.safetensors'],
+  ['a shard that the index does not name', () => put('other.safetensors', safetensorsBytes([], marked)), 'does not name other.safetensors'],
   ['a wrong total_size', () => index((value) => (value.metadata.total_size = 119)), 'gives total_size 119, and the tensors have 118 bytes'],
   ['no total_size', () => index((value) => delete value.metadata.total_size), 'gives total_size nowhere'],
   ['an index that puts a tensor into another shard', () => index((value) => (value.weight_map['a'] = NAMES[1])), `puts a into ${NAMES[1]}, which does not hold it`],
@@ -137,6 +139,15 @@ const FAULTS: [string, () => void, string][] = [
   ['a lost tokenizer', () => rmSync(join(target, 'tokenizer.json')), 'tokenizer.json: is in the source and did not travel'],
   ['a file from elsewhere', () => put('modeling_x.py', 'import os'), 'modeling_x.py: is not in the source'],
   ['a link', () => symlinkSync('tokenizer.json', join(target, 'vocab.json')), 'vocab.json: is no regular file'],
+  ['a shard that does not say whose tensors it holds', () => put(NAMES[1], safetensorsBytes([ids, c])), `${NAMES[1]}: its header has no __metadata__ {"format":"pt"}`],
+  ['a shard for another framework', () => put(NAMES[1], safetensorsBytes([ids, c], (text) => marked(text).replace('pt', 'tf'))), `${NAMES[1]}: its header has no __metadata__ {"format":"pt"}`],
+  ['a shard that is a pipe', () => { rmSync(join(target, NAMES[1])); execFileSync('mkfifo', [join(target, NAMES[1])]); }, `${NAMES[1]}: is no regular file`],
+  ['an index that is a pipe', () => { rmSync(join(target, INDEX)); execFileSync('mkfifo', [join(target, INDEX)]); }, `${INDEX}: is no regular file`],
+  ['an index of more than 64 MB', () => truncateSync(join(target, INDEX), 64_000_001), `${INDEX}: has 64000001 bytes`],
+  ['a config of more than 4 MB', () => truncateSync(join(target, 'config.json'), 4_000_001), 'config.json: has 4000001 bytes'],
+  ['a config that is nested deep', () => put('config.json', `{"x":${'['.repeat(100)}${']'.repeat(100)}}`), 'config.json: is nested deeper than 64 levels'],
+  ['a config whose string never ends', () => put('config.json', `{"a":"${String.raw`\"`.repeat(200_000)}`), 'config.json: '],
+  ...['sentencepiece.model', 'vocab.bpe', 'encoder.json', 'bpe.codes', 'source.spm'].map((name): [string, () => void, string] => [`a lost ${name}`, () => writeFileSync(join(source, name), 'x'), `${name}: is in the source and did not travel`]),
   ['a folder', () => mkdirSync(join(target, 'more')), 'more: is no regular file'],
   ['a config with its old dtype', () => put('config.json', FILES['config.json']), 'config.json: torch_dtype is not bfloat16'],
   ['a config that is changed elsewhere', () => put('config.json', CONFIG.replace('[1, 2]', '[1, 3]')), 'config.json: eos changed'],
@@ -242,6 +253,51 @@ describe('the audit does not pass what it could not see', () => {
     expect(problems.join('\n')).toContain(says);
   });
 
+  it.each([
+    ['zeros', f32(0, -0, 0, 0)],
+    ['1e-42', f32(1e-42, -1e-42, 0, 1e-38)],
+  ])('a matrix that holds nothing but %s, and names it', async (_, data) => {
+    const matrix: GivenTensor = { name: 'lm_head', dtype: 'F32', shape: [2, 2], data };
+    const flat: GivenTensor = { name: 'bias', dtype: 'F32', shape: [4], data };
+    const copied: GivenTensor = { name: 'half', dtype: 'BF16', shape: [2, 2], data: bits16(0, 0x8000, 0x7f, 0) };
+    const alive: GivenTensor = { name: 'alive', dtype: 'F32', shape: [2, 2], data: f32(0, 0, 0, 1e-37) };
+    const tensors = [matrix, flat, copied, alive];
+    writeCheckpoint(source, [tensors], FILES);
+    putTarget([tensors.map(rounded)]);
+    const { verdict } = await audit();
+    expect(verdict).toEqual({ value: 'inconclusive', reasons: ['lm_head', 'half'].map((name) => expect.stringContaining(`the tensor ${name} holds nothing but zeros`) as string) });
+  });
+
+  it.each([
+    ['did not travel', () => rmSync(join(target, 'tokenizer.json')), 'tokenizer.json: is no regular file in the source and did not travel'],
+    ['is there as a file', () => undefined, 'tokenizer.json: is no regular file in the source, so that nothing'],
+  ])('a tokenizer that is a link in the source and %s', async (_, spoil, says) => {
+    rmSync(join(source, 'tokenizer.json'));
+    writeFileSync(join(place, 'elsewhere'), FILES['tokenizer.json']);
+    symlinkSync('../elsewhere', join(source, 'tokenizer.json'));
+    spoil();
+    const { verdict } = await audit();
+    expect(verdict.value).toBe('inconclusive');
+    expect(verdict.reasons.join()).toContain(says);
+  });
+
+  it('a tokenizer of a kind that it does not know, where no other travelled', async () => {
+    for (const folder of [source, target]) rmSync(join(folder, 'tokenizer.json'));
+    expect((await audit()).verdict.reasons.join()).not.toContain('carried');
+    writeFileSync(join(source, 'my_vocab.bin'), 'x');
+    expect((await audit()).verdict).toEqual({ value: 'inconclusive', reasons: ['no file of a tokenizer travelled, and the source has my_vocab.bin'] });
+  });
+
+  it('names what was left behind, at most a hundred of it', async () => {
+    mkdirSync(join(source, 'global_step5'));
+    for (const name of ['optimizer.pt', 'tokenizer.model.bak']) writeFileSync(join(source, name), 'x');
+    expect(await audit()).toMatchObject({ verdict: { value: 'pass' }, left: ['global_step5/', 'optimizer.pt', 'tokenizer.model.bak'] });
+    for (let i = 0; i < 150; i++) writeFileSync(join(source, `${String(i).padStart(3, '0')}.pt`), '');
+    const { left } = await audit();
+    expect(left).toHaveLength(100);
+    expect(left.at(-1)).toBe('and 54 more');
+  });
+
   it('a dtype that it has no rule for', async () => {
     const half: GivenTensor = { name: 'h', dtype: 'F16', shape: [1], data: bits16(0) };
     writeCheckpoint(source, [[half]], FILES);
@@ -256,6 +312,15 @@ describe('the audit does not pass what it could not see', () => {
     const report = await audit();
     expect(report.values).toEqual({ compared: 5, nan: 2, infinite: 2, overflowed: 0 });
     expect(report.verdict.value).toBe('inconclusive');
+  });
+
+  it('stops when it is told to in the middle of a tensor', async () => {
+    const tensor: GivenTensor = { name: 'w', dtype: 'F32', shape: [2_000_000], data: Buffer.from(new Float32Array(2_000_000).fill(1).buffer) };
+    writeCheckpoint(source, [[tensor]], FILES);
+    putTarget([[{ ...tensor, dtype: 'BF16', data: Buffer.from(new Uint16Array(2_000_000).fill(0x3f80).buffer) }]]);
+    await expect(auditConversion({ source, target, signal: abortsAtLook(4) })).rejects.toThrow('told to stop');
+    // Among the files beside the weights too: the tensor's looks are 1 and one for each of 8 pieces.
+    await expect(auditConversion({ source, target, signal: abortsAtLook(10) })).rejects.toThrow('told to stop');
   });
 
   it('stops when it is told to', async () => {

@@ -17,7 +17,17 @@ it.each([
   ['{', 'config_invalid'],
   ['[]', 'config_invalid'],
   ['', 'config_invalid'],
+  [`${'{"a":'.repeat(65)}1${'}'.repeat(65)}`, 'config_invalid'],
   ['{"quantization_config":{"quant_method":"fp8"}}', 'dtype_unsupported'],
 ])('refuses %j as %s', (text, code) => {
   expect(() => withDtype(text, 'bfloat16')).toThrow(expect.objectContaining({ code }));
 });
+
+it.each([
+  ['nested deep', `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`],
+  ['with a string that never ends', `{"a":"${String.raw`\"`.repeat(200_000)}`],
+])('refuses at once a text %s', (_, text) => {
+  const begin = performance.now();
+  expect(() => withDtype(text, 'bfloat16')).toThrow(expect.objectContaining({ code: 'config_invalid' }));
+  expect(performance.now() - begin).toBeLessThan(2000);
+}, 60_000);

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { convertCheckpoint, type ConversionResult } from '../../../src/engines/checkpoints/convert.js';
 import { CheckpointReader } from '../../../src/engines/safetensors/checkpoint-reader.js';
-import { asBits16, asFloats, bf16Value, bits16, f32, nearestBf16, seeded, tensorsIn, writeCheckpoint, type GivenTensor } from '../../support/checkpoints.js';
+import { abortsAtLook, asBits16, asFloats, bf16Value, bits16, f32, nearestBf16, seeded, tensorsIn, writeCheckpoint, type GivenTensor } from '../../support/checkpoints.js';
 
 let place: string;
 let source: string;
@@ -112,14 +112,14 @@ describe('a conversion', () => {
   });
 
   it('carries what a loader needs, leaves the rest and names it', async () => {
-    const travels = ['generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'merges.txt', 'tokenizer.model', 'chat_template.jinja', 'preprocessor_config.json', 'video_preprocessor_config.json', 'processor_config.json', 'configuration_tiny.py', 'qwen.tiktoken', 'LICENSE'];
-    const stays = ['trainer_state.json', 'optimizer.pt', 'scheduler.pt', 'rng_state_0.pth', 'training_args.bin', 'README.md', 'events.out.tfevents.1'];
+    const travels = ['generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'merges.txt', 'tokenizer.model', 'sentencepiece.model', 'vocab.bpe', 'encoder.json', 'bpe.codes', 'source.spm', 'target.spm', 'chat_template.jinja', 'preprocessor_config.json', 'video_preprocessor_config.json', 'processor_config.json', 'configuration_tiny.py', 'qwen.tiktoken', 'LICENSE'];
+    const stays = ['trainer_state.json', 'optimizer.pt', 'scheduler.pt', 'rng_state_0.pth', 'training_args.bin', 'README.md', 'tokenizer.model.bak', 'events.out.tfevents.1'];
     writeCheckpoint(source, [[tensor('a', 1)]], Object.fromEntries([...travels, ...stays].map((name) => [name, `${name}'s content`])));
     mkdirSync(join(source, 'global_step5'));
-    symlinkSync('tokenizer.json', join(source, 'vocab.txt'));
+    symlinkSync('optimizer.pt', join(source, 'latest'));
     const { carried, left } = await convert();
     expect(carried).toEqual([...travels].sort());
-    expect(left).toEqual([...stays, 'global_step5/', 'vocab.txt'].sort());
+    expect(left).toEqual([...stays, 'global_step5/', 'latest'].sort());
     for (const name of travels) expect(readFileSync(join(target, name), 'utf8')).toBe(`${name}'s content`);
     expect(readdirSync(target).sort()).toEqual([...travels, 'config.json', 'model.safetensors'].sort());
   });
@@ -141,6 +141,29 @@ describe('a conversion that cannot be', () => {
     writeCheckpoint(source, [[tensor('a', 1)]]);
     rmSync(join(source, 'config.json'));
     await expect(convert()).rejects.toMatchObject({ code: 'config_missing' });
+  });
+
+  it('refuses a config.json that is a link, and one of more than 4 MB', async () => {
+    writeCheckpoint(source, [[tensor('a', 1)]]);
+    truncateSync(join(source, 'config.json'), 4_000_001);
+    await expect(convert()).rejects.toMatchObject({ code: 'config_invalid', message: 'config.json has 4000001 bytes; at most 4000000 are read' });
+    rmSync(join(source, 'config.json'));
+    writeFileSync(join(place, 'elsewhere'), '{}');
+    symlinkSync('../elsewhere', join(source, 'config.json'));
+    await expect(convert()).rejects.toMatchObject({ code: 'config_invalid', message: 'config.json is no regular file' });
+  });
+
+  it('refuses a tokenizer that is a link, instead of leaving it behind', async () => {
+    writeCheckpoint(source, [[tensor('a', 1)]]);
+    symlinkSync('elsewhere', join(source, 'tokenizer.json'));
+    await expect(convert()).rejects.toMatchObject({ code: 'file_refused', message: expect.stringContaining('tokenizer.json') as string });
+    expect(readdirSync(place)).toEqual(['source']);
+  });
+
+  it('leaves nothing when it is stopped in the middle of a tensor', async () => {
+    writeCheckpoint(source, [[{ name: 'large', dtype: 'F32', shape: [2_000_000], data: Buffer.alloc(8_000_000) }]]);
+    await expect(convert({ signal: abortsAtLook(4) })).rejects.toThrow('told to stop');
+    expect(readdirSync(place)).toEqual(['source']);
   });
 
   it('writes over nothing', async () => {
@@ -165,7 +188,7 @@ describe('a conversion that cannot be', () => {
     writeCheckpoint(source, [[tensor('a', 10)], [tensor('b', 10)]]);
     const second = join(source, 'model-00002-of-00002.safetensors');
     const broken = convert({ onProgress: () => writeFileSync(second, readFileSync(second).subarray(0, -8)) });
-    await expect(broken).rejects.toMatchObject({ code: 'data_truncated', tensor: 'b' });
+    await expect(broken).rejects.toMatchObject({ code: 'shrank_while_read', tensor: 'b' });
     expect(readdirSync(place)).toEqual(['source']);
     expect(existsSync(target)).toBe(false);
   });

@@ -1,4 +1,5 @@
-import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -40,6 +41,10 @@ const WRONG: [SafetensorsCode, string, () => void, string][] = [
   ['no_weights', 'weights without a tensor', () => { rmSync(folder, { recursive: true }); writeCheckpoint(folder, [[]]); }, 'no tensor'],
   ['index_invalid', 'an index that is not JSON', () => put(INDEX, '{'), 'not JSON'],
   ['index_invalid', 'an index without a map', () => put(INDEX, '{"metadata":{}}'), 'weight_map'],
+  ['index_invalid', 'an index that is nested deep', () => put(INDEX, `{"weight_map":{"a":"${FIRST}","b":"${SECOND}"},"x":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`), 'deeper than 64'],
+  ['index_invalid', 'an index of more than 64 MB', () => truncateSync(join(folder, INDEX), 64_000_001), 'has 64000001 bytes'],
+  ['index_invalid', 'an index that is a link', () => { renameSync(join(folder, INDEX), join(folder, 'elsewhere')); symlinkSync('elsewhere', join(folder, INDEX)); }, 'no regular file'],
+  ['index_invalid', 'an index that is a pipe', () => { rmSync(join(folder, INDEX)); execFileSync('mkfifo', [join(folder, INDEX)]); }, 'no regular file'],
   ['index_invalid', 'an empty map', () => index({}), 'names no tensor'],
   ['index_invalid', 'a shard that is a number', () => index({ a: 1 }), 'weight_map.a'],
   ['duplicate_name', 'a tensor that the index has twice', () => put(INDEX, `{"weight_map":{"a":"${FIRST}","a":"${SECOND}"}}`), '"a": is named twice'],

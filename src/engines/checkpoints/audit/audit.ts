@@ -1,14 +1,15 @@
-import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AuditReport } from '../../../domain/reports/audit-report.js';
 import { compareCopied, compareRounded, Workspace } from './compare-tensor.js';
-import { auditConfig, auditFiles } from './files.js';
+import { auditConfig } from './config.js';
+import { auditFiles } from './files.js';
+import type { FilesAudit } from './files.js';
 import { Findings } from './findings.js';
 import { auditPlacement } from './placement.js';
 import { BF16_BOUND } from './values.js';
 import type { ValueStats } from './values.js';
-import { messageOf, readWeights } from './weights.js';
+import { messageOf, openRegular, readWeights } from './weights.js';
 import type { AuditedTensor, AuditedWeights } from './weights.js';
 
 export interface AuditRequest {
@@ -25,7 +26,7 @@ const COPIED = new Set(['BF16', 'BOOL', 'U8', 'I8', 'U16', 'I16', 'U32', 'I32', 
 /**
  * Holds a checkpoint that was converted to BF16 against its source, by code that shares nothing with the converter but
  * the report's form. Reads both whole and holds a few megabytes. Whatever could not be looked at keeps the verdict from
- * `pass`; what is wrong makes it `fail`. Throws only the signal's reason, when that aborts between two tensors.
+ * `pass`; what is wrong makes it `fail`. Throws only the signal's reason, when that aborts between two pieces.
  */
 export async function auditConversion(request: AuditRequest): Promise<AuditReport> {
   const { signal } = request;
@@ -34,11 +35,12 @@ export async function auditConversion(request: AuditRequest): Promise<AuditRepor
   const target = await look(request.target, (problem) => findings.fault(`target: ${problem}`));
   const placement = auditPlacement(source, target, findings);
   const values = await auditValues(placement.pairs, { source, target, findings, signal });
-  let carried: AuditReport['carried'] = [];
+  let files: FilesAudit = { carried: [], left: [] };
   try {
-    carried = await auditFiles(request.source, request.target, findings);
-    await auditConfig(request.source, request.target, 'bfloat16', findings);
+    files = await auditFiles(request.source, request.target, { findings, signal });
+    await auditConfig(request.source, target, 'bfloat16', findings);
   } catch (error) {
+    signal?.throwIfAborted();
     findings.unsure(`the files beside the weights could not all be read: ${messageOf(error)}`);
   }
   return AuditReport.parse({
@@ -54,7 +56,8 @@ export async function auditConversion(request: AuditRequest): Promise<AuditRepor
     maxRelativeError: values.maxRelativeError,
     bound: BF16_BOUND,
     worst: values.worst,
-    carried: carried.slice(0, 100),
+    carried: files.carried.slice(0, 100),
+    left: files.left.slice(0, 100),
     problems: findings.problems,
   });
 }
@@ -64,7 +67,7 @@ async function look(folder: string, onProblem: (problem: string) => void): Promi
     return await readWeights(folder);
   } catch (error) {
     onProblem(messageOf(error));
-    return { folder, files: [], tensors: new Map(), bytes: 0, index: undefined, problems: [] };
+    return { folder, files: [], tensors: new Map(), bytes: 0, index: undefined, unmarked: [], problems: [] };
   }
 }
 
@@ -93,7 +96,7 @@ async function auditValues(pairs: readonly { source: AuditedTensor; target: Audi
       const seen = dtypes.get(kind) ?? { from: pair.source.dtype, to: pair.target.dtype, tensors: 0 };
       dtypes.set(kind, { ...seen, tensors: seen.tensors + 1 });
       try {
-        const stats = await auditPair(pair, to, handles, space);
+        const stats = await auditPair(pair, to, handles, { space, signal: to.signal });
         if (stats === undefined) {
           faulty += 1;
           continue;
@@ -104,8 +107,10 @@ async function auditValues(pairs: readonly { source: AuditedTensor; target: Audi
         counts.infinite += stats.infinite;
         counts.overflowed += stats.overflowed;
         const { maxRelativeError, maxAbsoluteError } = stats;
+        if (isDead(pair.source, stats)) findings.unsure(`the tensor ${name} holds nothing but zeros and subnormal numbers in the source, as a save that went wrong leaves them: a person must say whether they belong there`);
         if (maxAbsoluteError > 0) worst = [...worst, { tensor: name, maxRelativeError, maxAbsoluteError }].sort((a, b) => b.maxRelativeError - a.maxRelativeError).slice(0, 20);
       } catch (error) {
+        to.signal?.throwIfAborted();
         faulty += 1;
         findings.unsure(`the tensor ${name} could not be compared: ${messageOf(error)}`);
       }
@@ -120,8 +125,11 @@ async function auditValues(pairs: readonly { source: AuditedTensor; target: Audi
   return { counts, dtypes: [...dtypes.values()], worst, maxRelativeError };
 }
 
+/** A matrix without one value of normal size. Biases and counters, which have one dimension, may well be zero. */
+const isDead = ({ dtype, shape }: AuditedTensor, { compared, anyNormal }: ValueStats): boolean => (dtype === 'F32' || dtype === 'BF16') && shape.length > 1 && compared > 0 && !anyNormal;
+
 /** Compares one tensor; undefined, and a finding, where there is nothing that could be compared. */
-async function auditPair({ source, target }: { source: AuditedTensor; target: AuditedTensor }, to: { source: AuditedWeights; target: AuditedWeights; findings: Findings }, handles: Handles, space: Workspace): Promise<ValueStats | undefined> {
+async function auditPair({ source, target }: { source: AuditedTensor; target: AuditedTensor }, to: { source: AuditedWeights; target: AuditedWeights; findings: Findings }, handles: Handles, room: { space: Workspace; signal: AbortSignal | undefined }): Promise<ValueStats | undefined> {
   const { name, dtype } = source;
   if (dtype !== 'F32' && !COPIED.has(dtype)) {
     to.findings.unsure(`the tensor ${name} is ${dtype}, for which the audit has no rule`);
@@ -141,11 +149,11 @@ async function auditPair({ source, target }: { source: AuditedTensor; target: Au
     { tensor: target, handle: await handles.of(join(to.target.folder, target.file)) },
   ] as const;
   if (dtype !== 'F32') {
-    const { same, stats } = await compareCopied(...sides, space);
+    const { same, stats } = await compareCopied(...sides, room);
     if (!same) to.findings.fault(`the tensor ${name} is ${dtype} on both sides and its bytes differ`);
     return same ? stats : { ...stats, wrong: 1 };
   }
-  const stats = await compareRounded(...sides, space);
+  const stats = await compareRounded(...sides, room);
   const { firstWrong } = stats;
   if (firstWrong !== undefined) to.findings.fault(`the tensor ${name} has ${stats.wrong} of ${stats.compared} values out of bounds, the first at ${firstWrong.index}: ${firstWrong.source} became ${firstWrong.target}`);
   return stats;
@@ -156,7 +164,7 @@ class Handles {
   readonly #open = new Map<string, FileHandle>();
 
   async of(path: string): Promise<FileHandle> {
-    const handle = this.#open.get(path) ?? (await open(path, 'r'));
+    const handle = this.#open.get(path) ?? (await openRegular(path));
     this.#open.set(path, handle);
     return handle;
   }

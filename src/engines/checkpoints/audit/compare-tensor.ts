@@ -23,20 +23,28 @@ export interface Side {
   handle: FileHandle;
 }
 
-/** F32 against BF16, value for value. Both have the same shape. Throws where a file ends before its tensor does. */
-export async function compareRounded(source: Side, target: Side, space: Workspace): Promise<ValueStats> {
+interface Room {
+  space: Workspace;
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * F32 against BF16, value for value. Both have the same shape. Throws where a file ends before its tensor does, and the
+ * signal's reason when that aborts between two pieces.
+ */
+export async function compareRounded(source: Side, target: Side, room: Room): Promise<ValueStats> {
   const stats = noStats();
-  await eachPair(source, target, { source: 4, target: 2 }, space, (s, t) => {
+  await eachPair(source, target, { source: 4, target: 2 }, room, (s, t) => {
     compareBf16(new Float32Array(s.buffer, s.byteOffset, s.length / 4), new Uint16Array(t.buffer, t.byteOffset, t.length / 2), stats);
   });
   return stats;
 }
 
 /** Byte for byte, where the dtype stays as it is. Both have the same number of bytes. Throws as `compareRounded` does. */
-export async function compareCopied(source: Side, target: Side, space: Workspace): Promise<{ same: boolean; stats: ValueStats }> {
+export async function compareCopied(source: Side, target: Side, room: Room): Promise<{ same: boolean; stats: ValueStats }> {
   const stats = noStats();
   let same = true;
-  await eachPair(source, target, { source: 1, target: 1 }, space, (s, t) => {
+  await eachPair(source, target, { source: 1, target: 1 }, room, (s, t) => {
     if (!s.equals(t)) same = false;
     if (source.tensor.dtype === 'BF16') countBf16(new Uint16Array(s.buffer, s.byteOffset, s.length / 2), stats);
   });
@@ -45,7 +53,7 @@ export async function compareCopied(source: Side, target: Side, space: Workspace
 }
 
 /** Calls `compare` with pieces of both that hold the same elements. */
-async function eachPair(source: Side, target: Side, width: { source: number; target: number }, space: Workspace, compare: (source: Buffer, target: Buffer) => void): Promise<void> {
+async function eachPair(source: Side, target: Side, width: { source: number; target: number }, { space, signal }: Room, compare: (source: Buffer, target: Buffer) => void): Promise<void> {
   const units = source.tensor.bytes / width.source;
   const perPiece = PIECE_BYTES / width.source;
   const read = async (done: number, turn: 0 | 1): Promise<[Buffer, Buffer]> => {
@@ -59,6 +67,7 @@ async function eachPair(source: Side, target: Side, width: { source: number; tar
   let pending = read(0, turn);
   for (let done = 0; done < units; done += perPiece) {
     const [s, t] = await pending;
+    signal?.throwIfAborted();
     turn = turn === 0 ? 1 : 0;
     if (done + perPiece < units) {
       pending = read(done + perPiece, turn);

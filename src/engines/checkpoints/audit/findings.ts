@@ -39,6 +39,7 @@ export class Findings {
   }
 }
 
-function capped(texts: readonly string[], max: number): string[] {
+/** At most `max` texts, the last of which counts those that are left out. */
+export function capped(texts: readonly string[], max: number): string[] {
   return texts.length <= max ? [...texts] : [...texts.slice(0, max - 1), `and ${texts.length - max + 1} more`];
 }

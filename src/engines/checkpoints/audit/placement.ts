@@ -13,6 +13,7 @@ export interface Placement {
 export function auditPlacement(source: AuditedWeights, target: AuditedWeights, findings: Findings): Placement {
   for (const problem of source.problems) findings.unsure(`source: ${problem}`);
   for (const problem of target.problems) findings.fault(problem);
+  for (const file of target.unmarked) findings.fault(`${file}: its header has no __metadata__ {"format":"pt"}, without which loaders refuse it`);
   const placement: Placement = { missing: [], unexpected: [], duplicated: [], pairs: [] };
   for (const [name, [first, ...others]] of source.tensors) {
     if (others.length > 0) findings.unsure(`source: the tensor ${name} is there ${others.length + 1} times`);

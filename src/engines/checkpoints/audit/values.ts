@@ -25,10 +25,12 @@ export interface ValueStats {
   maxAbsoluteError: number;
   /** Values outside the bound, or that changed their kind. */
   wrong: number;
+  /** Whether the source holds anything that is neither zero nor subnormal. */
+  anyNormal: boolean;
   firstWrong: { index: number; source: number; target: number } | undefined;
 }
 
-export const noStats = (): ValueStats => ({ compared: 0, nan: 0, infinite: 0, overflowed: 0, maxRelativeError: 0, maxAbsoluteError: 0, wrong: 0, firstWrong: undefined });
+export const noStats = (): ValueStats => ({ compared: 0, nan: 0, infinite: 0, overflowed: 0, maxRelativeError: 0, maxAbsoluteError: 0, wrong: 0, anyNormal: false, firstWrong: undefined });
 
 /** The value of each BF16, by its bits: they are the upper half of an FP32's. */
 const VALUES = new Float32Array(1 << 16);
@@ -41,6 +43,8 @@ for (let bits = 0, halves = new Uint32Array(VALUES.buffer); bits < halves.length
  * @param target the bits of as many BF16 values as `source` has
  */
 export function compareBf16(source: Float32Array, target: Uint16Array, stats: ValueStats): void {
+  // Ends at the first value of nearly every tensor. A NaN is no number to be small.
+  stats.anyNormal ||= source.some((value) => !(Math.abs(value) < SMALLEST_NORMAL));
   let maxRelative = stats.maxRelativeError;
   let maxAbsolute = stats.maxAbsoluteError;
   for (let i = 0; i < source.length; i++) {
@@ -79,8 +83,9 @@ function judge(s: number, t: number): 'right' | 'overflowed' | 'wrong' {
   return Math.abs(s - t) <= BF16_FLOOR ? 'right' : 'wrong';
 }
 
-/** Counts what is not finite in BF16 values that went over unchanged. */
+/** Counts what is not finite in BF16 values that went over unchanged, and looks for one that is not next to nothing. */
 export function countBf16(target: Uint16Array, stats: ValueStats): void {
+  stats.anyNormal ||= target.some((bits) => (bits & 0x7f80) !== 0);
   for (let i = 0; i < target.length; i++) {
     const magnitude = (target[i] as number) & 0x7fff;
     if (magnitude < 0x7f80) continue;

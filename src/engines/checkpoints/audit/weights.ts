@@ -1,4 +1,5 @@
-import { open, readdir, readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -26,22 +27,27 @@ export interface AuditedWeights {
   tensors: Map<string, AuditedTensor[]>;
   bytes: number;
   index: AuditedIndex | undefined;
+  /** Files whose header does not say that its tensors are PyTorch's. */
+  unmarked: string[];
   /** Of files that could not be read, or whose form is wrong. */
   problems: string[];
 }
 
 const MAX_HEADER_BYTES = 100_000_000;
+const MAX_INDEX_BYTES = 64_000_000;
 
 /** Bytes of an element; a tensor of another dtype is compared by its bytes alone. */
 const ELEMENT_BYTES: Record<string, number> = { BOOL: 1, U8: 1, I8: 1, U16: 2, I16: 2, BF16: 2, F16: 2, U32: 4, I32: 4, F32: 4, U64: 8, I64: 8, F64: 8 };
 
 /** All weights of a folder: every file that ends in `.safetensors`, whatever the index says, and the index beside them. */
 export async function readWeights(folder: string): Promise<AuditedWeights> {
-  const weights: AuditedWeights = { folder, files: [], tensors: new Map(), bytes: 0, index: undefined, problems: [] };
+  const weights: AuditedWeights = { folder, files: [], tensors: new Map(), bytes: 0, index: undefined, unmarked: [], problems: [] };
   for (const file of (await readdir(folder)).filter((name) => name.endsWith('.safetensors')).sort()) {
     weights.files.push(file);
     try {
-      for (const tensor of await readLayout(folder, file)) {
+      const { tensors, isMarked } = await readLayout(folder, file);
+      if (!isMarked) weights.unmarked.push(file);
+      for (const tensor of tensors) {
         weights.tensors.set(tensor.name, [...(weights.tensors.get(tensor.name) ?? []), tensor]);
         weights.bytes += tensor.bytes;
       }
@@ -59,9 +65,34 @@ export async function readWeights(folder: string): Promise<AuditedWeights> {
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/** Opens a regular file; a link could lead out of the folder, and a pipe would hold its reader for ever. */
+export async function openRegular(path: string): Promise<FileHandle> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((error: unknown) => {
+    if (isObject(error) && error['code'] === 'ELOOP') throw new Error('is no regular file');
+    throw error;
+  });
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  throw new Error('is no regular file');
+}
+
+/** The text of a regular file of at most `maxBytes`. */
+export async function readText(path: string, maxBytes: number): Promise<string> {
+  const handle = await openRegular(path);
+  try {
+    const { size } = await handle.stat();
+    if (size > maxBytes) throw new Error(`has ${size} bytes; at most ${maxBytes} are read`);
+    const bytes = Buffer.alloc(size);
+    if (!(await fill(handle, bytes, 0))) throw new Error('ended while it was read');
+    return bytes.toString('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
 /** The tensors of one file, which must fill it from the header's end to the last byte. */
-async function readLayout(folder: string, file: string): Promise<AuditedTensor[]> {
-  const handle = await open(join(folder, file), 'r');
+async function readLayout(folder: string, file: string): Promise<{ tensors: AuditedTensor[]; isMarked: boolean }> {
+  const handle = await openRegular(join(folder, file));
   try {
     const { size } = await handle.stat();
     const start = Buffer.alloc(8);
@@ -70,14 +101,16 @@ async function readLayout(folder: string, file: string): Promise<AuditedTensor[]
     if (length > MAX_HEADER_BYTES || 8 + length > size) throw new Error(`a header of ${length} bytes does not fit into ${size}`);
     const json = Buffer.alloc(length);
     if (!(await fill(handle, json, 8))) throw new Error('ended inside its header');
-    const tensors = tensorsOf(JSON.parse(json.toString('utf8')), file, 8 + length);
+    const header: unknown = JSON.parse(json.toString('utf8'));
+    const tensors = tensorsOf(header, file, 8 + length);
     let end = 8 + length;
     for (const tensor of tensors) {
       if (tensor.begin !== end) throw new Error(`the tensor ${tensor.name} begins at byte ${tensor.begin} where ${end} is the next`);
       end += tensor.bytes;
     }
     if (end !== size) throw new Error(`its tensors end at byte ${end} and the file at ${size}`);
-    return tensors;
+    const metadata = isObject(header) ? header['__metadata__'] : undefined;
+    return { tensors, isMarked: isObject(metadata) && metadata['format'] === 'pt' };
   } finally {
     await handle.close();
   }
@@ -102,7 +135,7 @@ function tensorsOf(header: unknown, file: string, dataBegin: number): AuditedTen
 async function readIndex(folder: string): Promise<AuditedIndex | undefined> {
   let text: string;
   try {
-    text = await readFile(join(folder, 'model.safetensors.index.json'), 'utf8');
+    text = await readText(join(folder, 'model.safetensors.index.json'), MAX_INDEX_BYTES);
   } catch (error) {
     if (isObject(error) && error['code'] === 'ENOENT') return undefined;
     throw error;
@@ -120,7 +153,7 @@ async function readIndex(folder: string): Promise<AuditedIndex | undefined> {
   return { weightMap, totalSize: typeof totalSize === 'number' ? totalSize : undefined };
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isCounts = (value: unknown): value is number[] => Array.isArray(value) && value.every((element) => Number.isSafeInteger(element) && (element as number) >= 0);
 
 /** Fills the buffer from a place in the file; false where the file ends before. */
