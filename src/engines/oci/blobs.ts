@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
-import { chmod, copyFile, link, lstat, open, rename, rm } from 'node:fs/promises';
+import { chmod, copyFile, link, lstat, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openUntrusted } from '../artifacts/bounded-file.js';
 import { tempName, writeAtomically } from '../artifacts/durable-file.js';
 import { hashFile } from '../artifacts/hash-file.js';
 import { StoreError, systemCode } from '../artifacts/store-error.js';
@@ -86,10 +87,11 @@ export async function readBlob(layout: string, { digest, size }: { digest: strin
   if (size > maxBytes) throw new ReleaseError('release_damaged', `${digest} says that it has ${size} bytes; a document here has at most ${maxBytes}`);
   const path = blobPath(layout, digest);
   try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    const handle = await openUntrusted(path);
     try {
       const there = await handle.stat();
-      if (!there.isFile() || there.size !== size) throw new ReleaseError('release_damaged', `the blob ${digest} has ${there.size} bytes instead of ${size}`);
+      if (!there.isFile()) throw new ReleaseError('release_damaged', `the blob ${digest} is no regular file`);
+      if (there.size !== size) throw new ReleaseError('release_damaged', `the blob ${digest} has ${there.size} bytes instead of ${size}`);
       return await handle.readFile();
     } finally {
       await handle.close();

@@ -20,7 +20,10 @@ export const placeOf = (root: string, model: string): LayoutPlace => ({ layout: 
 /** A layout's index, or undefined where there is none yet. @throws ReleaseError `release_damaged` */
 export function readIndex(layout: string): OciIndex | undefined {
   const path = join(layout, 'index.json');
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  const there = statSync(path, { throwIfNoEntry: false });
+  // Opening a pipe would wait for its writer.
+  if (there?.isFile() === false) throw new ReleaseError('release_damaged', `${path} is no regular file`);
+  const size = there?.size ?? 0;
   if (size > MAX_INDEX_BYTES) throw new ReleaseError('release_damaged', `${path} has ${size} bytes; an index here has at most ${MAX_INDEX_BYTES}`);
   const text = readIfThere(path);
   return text === undefined ? undefined : parseDocument(OciIndex, text, path);

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCode } from '../artifacts/store-error.js';
+import { readBounded } from '../artifacts/bounded-file.js';
 import { readBlob } from './blobs.js';
 import { MAX_MANIFEST_BYTES, ModelConfig, OciLayout, OciManifest, parseDocument, type Descriptor } from './documents.js';
 import { readIndex, taggedIn } from './layout-index.js';
@@ -10,6 +9,9 @@ import { ANNOTATION, MEDIA } from './media-types.js';
 import { ReleaseDocument } from './release-document.js';
 import { ReleaseError } from './release-error.js';
 import { formatRef, type ReleaseRef } from './release-ref.js';
+
+/** It holds the layout's version and nothing else. */
+const MAX_MARKER_BYTES = 4096;
 
 export interface ReadManifest {
   digest: string;
@@ -45,11 +47,10 @@ type ModelConfig = ReturnType<typeof ModelConfig.parse>;
 export async function readRelease({ layout, version, digest }: ReleaseRef): Promise<ReadRelease> {
   const index = readIndex(layout);
   if (index === undefined) throw new ReleaseError('release_missing', `${layout} holds no releases: there is no index.json`);
-  const text = await readFile(join(layout, 'oci-layout'), 'utf8').catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') throw new ReleaseError('release_damaged', `${join(layout, 'oci-layout')} is missing`);
-    throw error;
-  });
-  parseDocument(OciLayout, text, join(layout, 'oci-layout'));
+  const marker = join(layout, 'oci-layout');
+  const text = await readBounded(marker, MAX_MARKER_BYTES, (what) => new ReleaseError('release_damaged', `${marker} ${what}`));
+  if (text === undefined) throw new ReleaseError('release_damaged', `${marker} is missing`);
+  parseDocument(OciLayout, text, marker);
   const tagged = taggedIn(index, version);
   if (tagged === undefined) throw new ReleaseError('release_missing', `${layout} has no version ${version}; see ferry release list`);
   if (digest !== undefined && tagged.digest !== digest) throw new ReleaseError('release_damaged', `the index names ${tagged.digest} as ${version}, and the reference says ${digest}`);

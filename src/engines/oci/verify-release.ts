@@ -16,7 +16,10 @@ const LANES = 8;
 export interface VerifiedRelease {
   /** Undefined where not even its documents could be read. */
   release?: ReadRelease;
-  /** How many files were hashed, and their size. */
+  /**
+   * Files of manifests, configs among them, that were hashed whole, and their size. The manifests themselves, which were
+   * hashed as they were read, are not counted, and neither is what is missing or has another size.
+   */
   blobs: number;
   bytes: number;
   /** Empty: every byte is what the digest of the reference stands for, and the record is about exactly that. */
@@ -39,8 +42,8 @@ export async function verifyRelease(ref: ReleaseRef): Promise<VerifiedRelease> {
   }
   const problems = [...modelProblems(release), ...release.evidence.flatMap(({ digest, manifest }) => artifactProblems(`the evidence ${digest}`, manifest)), ...recordProblems(release)];
   const layers = new Map([release.model, ...[...release.evidence, ...release.records].map(({ manifest }) => manifest)].flatMap(({ config, layers: all }) => [config, ...all]).map((layer) => [`${layer.digest} ${layer.size}`, layer]));
-  const wrong = await damagedBlobs(release.layout, [...layers.values()]);
-  return { release, blobs: layers.size, bytes: [...layers.values()].reduce((sum, { size }) => sum + size, 0), problems: [...problems, ...wrong] };
+  const hashed = await hashBlobs(release.layout, [...layers.values()]);
+  return { release, ...hashed, problems: [...problems, ...hashed.problems] };
 }
 
 function modelProblems({ model, config, version }: ReadRelease): string[] {
@@ -111,8 +114,10 @@ function problemsOfRecord({ digest, model, evidence, version }: ReadRelease, { d
   return problems;
 }
 
-async function damagedBlobs(layout: string, layers: readonly Descriptor[]): Promise<string[]> {
+async function hashBlobs(layout: string, layers: readonly Descriptor[]): Promise<Pick<VerifiedRelease, 'blobs' | 'bytes' | 'problems'>> {
   const problems: string[] = [];
+  let blobs = 0;
+  let bytes = 0;
   await withHasher(layers.map(({ size }) => ({ bytes: size })), (hash) =>
     eachLimited(layers, LANES, async ({ digest, size }) => {
       const path = blobPath(layout, digest);
@@ -121,8 +126,10 @@ async function damagedBlobs(layout: string, layers: readonly Descriptor[]): Prom
       if (!there.isFile()) return void problems.push(`the blob ${digest} is no regular file`);
       if (there.size !== size) return void problems.push(`the blob ${digest} has ${there.size} bytes instead of ${size}`);
       const { sha256 } = await hash(path, {});
+      blobs += 1;
+      bytes += size;
       if (`sha256:${sha256}` !== digest) problems.push(`the blob ${digest} hashes to sha256:${sha256}`);
     }),
   );
-  return problems.sort();
+  return { blobs, bytes, problems: problems.sort() };
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -54,7 +55,14 @@ describe('verifying a release', () => {
     expect(await verifyRelease({ layout: bench.layout, version: '1' })).toMatchObject({ problems: [], blobs: 11 });
   });
 
-  it('finds every single blob that was changed, cut short, taken away or made a link', async () => {
+  it('counts no blob that it could not hash', async () => {
+    const whole = await verifyRelease({ layout: bench.layout, version: '1' });
+    const { digest, size } = bench.manifest(bench.index().manifests[0]?.digest ?? '').layers[0] as Descriptor;
+    rmSync(blobPath(bench.layout, digest));
+    expect(await verifyRelease({ layout: bench.layout, version: '1' })).toMatchObject({ blobs: 10, bytes: whole.bytes - size, problems: [`the blob ${digest} is missing`] });
+  });
+
+  it('finds every single blob that was changed, cut short, taken away or made a link or a pipe', async () => {
     const names = Object.keys(bench.contents()).filter((path) => path.startsWith('blobs/'));
     // Four manifests, five files of the model, three of the evidence, the model's config, the empty one and release.json.
     expect(names).toHaveLength(15);
@@ -74,6 +82,8 @@ describe('verifying a release', () => {
           writeFileSync(join(bench.place, 'elsewhere'), text);
           symlinkSync(join(bench.place, 'elsewhere'), path);
         },
+        // Opened as a file is, a pipe would wait for its writer for ever.
+        () => execFileSync('mkfifo', [path]),
       ];
       for (const damage of damages) {
         rmSync(path);
@@ -107,6 +117,9 @@ describe('verifying a release', () => {
     ['a record without a schema', () => forgeRecord(({ schema: _schema, ...d }) => d), 'release.json'],
     ['no marker', () => rmSync(join(bench.layout, 'oci-layout')), 'oci-layout is missing'],
     ['a marker of another version', () => writeFileSync(join(bench.layout, 'oci-layout'), '{"imageLayoutVersion":"2"}'), 'imageLayoutVersion'],
+    ['a marker that is huge', () => truncateSync(join(bench.layout, 'oci-layout'), 4097), 'has 4097 bytes'],
+    ['a marker that is a pipe', () => { rmSync(join(bench.layout, 'oci-layout')); execFileSync('mkfifo', [join(bench.layout, 'oci-layout')]); }, 'oci-layout is no regular file'],
+    ['an index that is a pipe', () => { rmSync(join(bench.layout, 'index.json')); execFileSync('mkfifo', [join(bench.layout, 'index.json')]); }, 'index.json is no regular file'],
     ['an index that is cut short', () => truncateSync(join(bench.layout, 'index.json'), 30), 'is no JSON'],
     ['a version that names two manifests', () => writeIndex({ ...bench.index(), manifests: [{ ...(bench.index().manifests[1] as Descriptor), annotations: { 'org.opencontainers.image.ref.name': '1' } }, ...bench.index().manifests] }), 'names two manifests'],
     ['a document that says it is huge', () => writeIndex({ ...bench.index(), manifests: bench.index().manifests.map((entry) => ({ ...entry, size: 1e12 })) }), 'has at most'],
