@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson } from '../../domain/digest.js';
 import type { DatasetCard } from '../../domain/reports/dataset-card.js';
+import { openUntrusted, readUpTo } from '../artifacts/bounded-file.js';
 import { unfitness } from './judge-text.js';
 import type { Unfit } from './judge-text.js';
 import { listDocuments, TextSourceError } from './list-documents.js';
@@ -151,11 +151,9 @@ async function write(path: string, documents: readonly Kept[], signal: AbortSign
 
 /** Not through a link that was put in a file's place since it was listed. */
 async function readWhole({ file, bytes }: FoundDocument): Promise<Buffer> {
-  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const handle = await openUntrusted(file);
   try {
-    const buffer = Buffer.alloc(bytes);
-    const { bytesRead } = await handle.read(buffer, 0, bytes, 0);
-    return buffer.subarray(0, bytesRead);
+    return await readUpTo(handle, Buffer.alloc(bytes), 0);
   } finally {
     await handle.close();
   }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DatasetCard } from '../../../src/domain/reports/dataset-card.js';
 import { TextSourceError } from '../../../src/engines/text/list-documents.js';
 import { MAX_FILE_BYTES, prepareText } from '../../../src/engines/text/prepare-text.js';
@@ -172,4 +173,23 @@ it('stops when it is told to', async () => {
   const stop = new AbortController();
   const base = put('stopped', corpus(1));
   await expect(prepare(base, { signal: stop.signal, onProgress: () => stop.abort() })).rejects.toThrow(/abort/i);
+});
+
+it('takes a text whole from a file system that gives less than it is asked for', async () => {
+  const base = put('in', corpus(3));
+  const { digests } = await prepare(base);
+  const handle = await open(join(place, 'in'));
+  const prototype = Object.getPrototypeOf(handle) as { read: (buffer: Buffer, offset: number, length: number, position: number) => Promise<unknown> };
+  await handle.close();
+  // The method of the prototype, called on the handle that it was asked of.
+  const whole = Reflect.get(prototype, 'read') as (...args: unknown[]) => Promise<unknown>;
+  const short = vi.spyOn(prototype, 'read').mockImplementation(function (this: unknown, buffer, offset, length, position) {
+    return whole.call(this, buffer, offset, Math.min(length, 100), position);
+  });
+  try {
+    expect((await prepare(base)).digests).toEqual(digests);
+    expect(short).toHaveBeenCalled();
+  } finally {
+    short.mockRestore();
+  }
 });
