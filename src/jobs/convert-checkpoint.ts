@@ -1,14 +1,13 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import * as z from 'zod';
+import type { FailureKind } from '../domain/failure.js';
 import type { AuditReport } from '../domain/reports/audit-report.js';
 import { oneLine } from '../domain/text.js';
-import { auditConversion } from '../engines/checkpoints/audit/audit.js';
 import { CheckpointError } from '../engines/checkpoints/checkpoint-error.js';
 import { convertCheckpoint } from '../engines/checkpoints/convert.js';
 import type { ConversionResult } from '../engines/checkpoints/convert.js';
 import { SafetensorsError } from '../engines/safetensors/safetensors-error.js';
-import { JobFailedError } from './job-context.js';
+import { auditInto, tellVerdict } from './audit-checkpoint.js';
+import { JobConfigurationError, JobFailedError } from './job-context.js';
 import type { JobContext } from './job-context.js';
 
 const Params = z.strictObject({
@@ -35,16 +34,11 @@ export async function run(job: JobContext): Promise<void> {
   const target = job.output('model');
 
   const converted = await convert(job, { source, target, dtype: TARGET[dtype], maxShardBytes });
-  if (converted.left.length > 0) job.log(oneLine(`left behind, since no loader needs them: ${converted.left.join(', ')}`, MAX_LOG_LINE));
+  if (converted.left.length > 0) job.log(oneLine(`left behind, of no kind that loaders are known to need: ${converted.left.join(', ')}`, MAX_LOG_LINE));
 
-  job.progress({ phase: 'auditing' });
-  const report = await auditConversion({ source, target, signal: job.signal });
-  await mkdir(job.output('audit'), { recursive: true });
-  await writeFile(join(job.output('audit'), 'audit.json'), `${JSON.stringify(report, null, 2)}\n`);
-
+  const report = await auditInto(job, { source, target });
   job.progress({ step: converted.tensors, total: converted.tensors, metrics: metricsOf(converted, report) });
-  for (const reason of report.verdict.reasons) job.log(`audit: ${report.verdict.value}: ${reason}`);
-  job.progress({ verdict: report.verdict });
+  tellVerdict(job, report);
 }
 
 async function convert(job: JobContext, request: Omit<Parameters<typeof convertCheckpoint>[0], 'signal' | 'onProgress'>): Promise<ConversionResult> {
@@ -60,19 +54,26 @@ async function convert(job: JobContext, request: Omit<Parameters<typeof convertC
       },
     });
   } catch (error) {
-    if (error instanceof SafetensorsError) throw new JobFailedError(`checkpoint_corrupt: ${error.message}`);
-    if (error instanceof CheckpointError) throw new JobFailedError(`${PREFIX[error.code]}: ${error.message}`);
+    if (error instanceof SafetensorsError) throw AGAIN.has(error.code) ? new JobFailedError(error.message, { cause: error }) : new JobConfigurationError(`checkpoint_corrupt: ${error.message}`, { cause: error });
+    if (error instanceof CheckpointError) {
+      const kind = KINDS[error.code];
+      throw kind === undefined ? new JobFailedError(error.message, { cause: error }) : new JobConfigurationError(`${kind}: ${error.message}`, { cause: error });
+    }
     throw error;
   }
 }
 
-/** Failure kinds of the domain, by what stood in the way. */
-const PREFIX = {
+/** What may be gone at another try; all else is in the data, and they are the same then. */
+const AGAIN: ReadonlySet<SafetensorsError['code']> = new Set(['shrank_while_read', 'write_mismatch']);
+
+/** Failure kinds of the domain, by what stands in the way in the source; undefined where it is not in the source. */
+const KINDS = {
   dtype_unsupported: 'unsupported_op_dtype',
-  config_missing: 'checkpoint_corrupt',
-  config_invalid: 'checkpoint_corrupt',
-  output_exists: 'storage_error',
-} as const satisfies Record<CheckpointError['code'], string>;
+  config_missing: 'missing_file',
+  config_invalid: 'bad_data',
+  file_refused: 'bad_data',
+  output_exists: undefined,
+} as const satisfies Record<CheckpointError['code'], FailureKind | undefined>;
 
 function metricsOf(converted: ConversionResult, report: AuditReport): Record<string, number> {
   const { tensors, shards, bytesIn, bytesOut } = converted;

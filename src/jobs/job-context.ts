@@ -5,12 +5,18 @@ import type * as z from 'zod';
 /** Exit codes of the job contract. */
 export const JOB_EXIT = { done: 0, failed: 1, tryAgain: 75, configuration: 78 } as const;
 
-/** Thrown when no second try can help: a parameter, a missing input, an input of the wrong form. Ends the job with 78. */
+/**
+ * Thrown when no second try can help, so that a person is asked at once: a wrong parameter, a missing input, an input
+ * that is damaged or of a form that is not supported. Ends the job with 78.
+ */
 export class JobConfigurationError extends Error {
   override readonly name = 'JobConfigurationError';
 }
 
-/** Thrown for a failure that its message explains whole, such as a broken checkpoint or a server that is gone: the log has no stack of it. Ends the job with 1. */
+/**
+ * Thrown for a failure that another try may not meet and that its message explains whole, such as a server that is gone
+ * or a file that became shorter while it was read: the log has no stack of it. Ends the job with 1.
+ */
 export class JobFailedError extends Error {
   override readonly name = 'JobFailedError';
 }

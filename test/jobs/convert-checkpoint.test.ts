@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,7 +56,8 @@ describe('convert-checkpoint', () => {
       { step: 2, total: 2, metrics: { tensors: 2, shards: 2, bytesIn: 12, bytesOut: 6, nan: 0, infinite: 0, overflowed: 0, maxRelativeError: report.maxRelativeError } },
       { verdict: report.verdict },
     ]);
-    expect(log[0]).toBe('left behind, since no loader needs them: trainer_state.json');
+    expect(report.left).toEqual(['trainer_state.json']);
+    expect(log[0]).toBe('left behind, of no kind that loaders are known to need: trainer_state.json');
   });
 
   it('ends well where the audit does not pass: the verdict says it', async () => {
@@ -85,15 +86,24 @@ describe('convert-checkpoint', () => {
   it.each([
     ['a checkpoint that was cut short', () => writeFileSync(join(source, 'model.safetensors'), readFileSync(join(source, 'model.safetensors')).subarray(0, -1)), /^checkpoint_corrupt: model\.safetensors: tensor "a": ends at byte \d+ and the file at \d+: it was cut short$/],
     ['a folder without weights', () => rmSync(join(source, 'model.safetensors')), /^checkpoint_corrupt: model\.safetensors: the folder has neither/],
-    ['a checkpoint without config.json', () => rmSync(join(source, 'config.json')), /^checkpoint_corrupt: the checkpoint has no config\.json/],
+    ['a checkpoint without config.json', () => rmSync(join(source, 'config.json')), /^missing_file: the checkpoint has no config\.json/],
+    ['a config.json that is not JSON', () => writeFileSync(join(source, 'config.json'), '{'), /^bad_data: config\.json is not JSON/],
+    ['a header that is not JSON', () => writeFileSync(join(source, 'model.safetensors'), Buffer.concat([Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('{')])), /^checkpoint_corrupt: model\.safetensors: its header is not JSON/],
+    ['a tokenizer that is a link', () => symlinkSync('elsewhere', join(source, 'tokenizer.json')), /^bad_data: tokenizer\.json is needed/],
     ['weights of a dtype that is not supported yet', () => writeCheckpoint(source, [[{ ...tensor('a', 1), dtype: 'F64', shape: [], data: Buffer.alloc(8) }]]), /^unsupported_op_dtype: model\.safetensors: tensor "a" is F64/],
-  ])('ends with 1 and one line for %s', async (_, spoil, says) => {
+  ])('ends with 78, which asks a person at once, and one line for %s', async (_, spoil, says) => {
     writeCheckpoint(source, [[tensor('a', 1)]]);
     spoil();
     const { code, log } = await job();
-    expect({ code, lines: log.length }).toEqual({ code: 1, lines: 1 });
+    expect({ code, lines: log.length }).toEqual({ code: 78, lines: 1 });
     expect(log[0]).toMatch(says);
     expect(outputs()).toEqual([]);
+  });
+
+  it('ends with 1 where another try may do: the output is there already', async () => {
+    writeCheckpoint(source, [[tensor('a', 1)]]);
+    mkdirSync(join(place, 'out/model'));
+    expect(await job()).toEqual({ code: 1, log: [expect.stringMatching(/^\S*out\/model is there already/)] });
   });
 
   it('ends with 75 when it is told to stop, and leaves nothing', async () => {
