@@ -7,7 +7,7 @@ import { attributesOf } from '../../src/domain/views.js';
 import { pidExists } from '../../src/client/home.js';
 import { suspendLocalJobs } from '../../src/engines/jobs/suspend.js';
 import { runningUnder } from '../support/running-under.js';
-import { makes, shellJob, startStack, startsByKey, until, type Stack, type WorkerProcess } from '../support/stack.js';
+import { SERVE, makes, shellJob, startStack, startsByKey, until, verdict, type Stack, type WorkerProcess } from '../support/stack.js';
 
 let stack: Stack;
 let worker: WorkerProcess;
@@ -23,15 +23,6 @@ afterAll(async () => {
 const FAST = { backoff: '100 ms', failures: 2 };
 const base = { schema: 'modelferry.run/1', model: 'tiny', version: '1' } as const;
 
-/** A real HTTP server in Node that answers with its own name, and leaves with 0 on SIGTERM. */
-const SERVE = `exec node -e '
-  const { appendFileSync } = require("node:fs");
-  const server = require("node:http").createServer((_, answer) => answer.end(process.env.FERRY_BACKEND));
-  server.listen(process.env.FERRY_PORT, "127.0.0.1", () =>
-    appendFileSync(process.env.FERRY_PROGRESS_FILE, JSON.stringify({ ready: { url: "http://127.0.0.1:" + process.env.FERRY_PORT } }) + "\\n"));
-  process.on("SIGTERM", () => process.exit(0));
-'`;
-
 /** Asks both servers who they are and writes that down as its output. */
 const ASK = `
   mkdir -p "$FERRY_OUTPUT_DIR/validation"
@@ -39,8 +30,6 @@ const ASK = `
   echo "$FERRY_BACKEND_CANDIDATE" >> "$FERRY_OUTPUT_DIR/validation/said"
   [ "$(cat "$FERRY_OUTPUT_DIR/validation/said")" = "nvidia ascend
 ascend (simulated)" ] || { cat "$FERRY_OUTPUT_DIR/validation/said"; exit 1; }`;
-
-const verdict = (value: string, ...reasons: string[]): string => `echo '${JSON.stringify({ verdict: { value, reasons } })}' >> "$FERRY_PROGRESS_FILE"`;
 
 const servers = (candidate: string): object => ({
   reference: shellJob(SERVE, { backend: 'nvidia', simulated: true }),

@@ -1,7 +1,7 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import type { RunInput } from '../../src/domain/run-input.js';
 import type { RunSpecInput } from '../../src/domain/spec.js';
-import { makes, shellJob, until, type Stack } from './stack.js';
+import { SERVE, makes, shellJob, until, verdict, type Stack } from './stack.js';
 
 /** A kind of run that open executions in the field may be in the middle of: each has a recorded history that must replay. */
 export interface Shape {
@@ -34,6 +34,22 @@ const WHOLE: RunSpecInput = {
 };
 const RELEASE: RunSpecInput = { ...base, stages: { train: { attempts: [shellJob(makes('checkpoint'))] }, convert: job('model'), approve: {}, publish: {} } };
 
+/** One attempt is lost to a server that is never ready, the next is inconclusive and comes to a person, and the third passes. */
+const SERVED: RunSpecInput = {
+  ...base,
+  stages: {
+    train: { attempts: [shellJob(makes('checkpoint'), FAST)] },
+    convert: job('model'),
+    validateOnAscend: {
+      job: shellJob(`if [ "$FERRY_ATTEMPT" = 2 ]; then ${verdict('inconclusive', 'few')}; else ${verdict('pass', 'the same')}; fi; ${makes('validation')}`, FAST),
+      servers: {
+        reference: shellJob(SERVE, { backend: 'nvidia', simulated: true }),
+        candidate: shellJob(`[ "$FERRY_ATTEMPT" -gt 1 ] || exit 3; ${SERVE}`, { backend: 'ascend', simulated: true }),
+      },
+    },
+  },
+};
+
 const decide = async (run: WorkflowHandle, stack: Stack, decision: Record<string, unknown>): Promise<void> => {
   await stack.client.workflow.getHandle(run.workflowId).executeUpdate('decide', { args: [{ approver: 'demo-manager', reason: 'recorded', ...decision }] });
 };
@@ -54,9 +70,17 @@ async function throughBothGates(run: WorkflowHandle, stack: Stack): Promise<void
   await ended(run, stack);
 }
 
+async function throughTheValidation(run: WorkflowHandle, stack: Stack): Promise<void> {
+  await atGate(run, stack, 'repair.validateOnAscend');
+  await decide(run, stack, { verdict: 'retry' });
+  await ended(run, stack);
+}
+
 export const SHAPES: readonly Shape[] = [
   { name: 'whole-run', spec: WHOLE, drive: throughBothGates },
   { name: 'continued-at-every-wait', spec: WHOLE, extra: { rehearsal: { continueAsNewAfterMs: 0 } }, drive: throughBothGates },
+  { name: 'served', spec: SERVED, drive: throughTheValidation },
+  { name: 'served-and-continued', spec: SERVED, extra: { rehearsal: { continueAsNewAfterMs: 0 } }, drive: throughTheValidation },
   {
     name: 'parked-at-approval',
     spec: RELEASE,

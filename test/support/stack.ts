@@ -139,6 +139,18 @@ export function shellJob(script: string, extra: Record<string, unknown> = {}): {
 /** Leaves an output with the given name. */
 export const makes = (name: string): string => `mkdir -p "$FERRY_OUTPUT_DIR/${name}" && echo "${name}" > "$FERRY_OUTPUT_DIR/${name}/data"`;
 
+/** A real HTTP server in Node that answers with its own name, and leaves with 0 on SIGTERM. */
+export const SERVE = `exec node -e '
+  const { appendFileSync } = require("node:fs");
+  const server = require("node:http").createServer((_, answer) => answer.end(process.env.FERRY_BACKEND));
+  server.listen(process.env.FERRY_PORT, "127.0.0.1", () =>
+    appendFileSync(process.env.FERRY_PROGRESS_FILE, JSON.stringify({ ready: { url: "http://127.0.0.1:" + process.env.FERRY_PORT } }) + "\\n"));
+  process.on("SIGTERM", () => process.exit(0));
+'`;
+
+/** Says what a job has found. */
+export const verdict = (value: string, ...reasons: string[]): string => `echo '${JSON.stringify({ verdict: { value, reasons } })}' >> "$FERRY_PROGRESS_FILE"`;
+
 /** How often each job's program said that it started, by its key. */
 export async function startsByKey(records: string): Promise<Record<string, number>> {
   const lines = (await readFile(records, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');

@@ -38,6 +38,8 @@ function auditBody(report: AuditReport): Markup {
   }${names('Missing in the converted model', report.missing)}${names('Only in the converted model', report.unexpected)}${names('In more than one shard', report.duplicated)}${
     carried.length > 0 &&
     html`<details${differing > 0 ? html` open` : html``}><summary>Files that travel along (${count(carried.length)})</summary><ul class="names">${carried.map(({ file, identical }) => html`<li><code>${file}</code> ${identical ? html`<span class="muted">identical</span>` : html`<strong class="bad-text">differs</strong>`}</li>`)}</ul></details>`
+  }${
+    report.left.length > 0 && html`<details><summary>Files that were left behind (${count(report.left.length)})</summary><ul class="names">${report.left.map((file) => html`<li><code>${file}</code></li>`)}</ul></details>`
   }${problems.length > 0 && html`<p class="problem"><strong>Problems:</strong></p><ul>${problems.map((problem) => html`<li>${problem}</li>`)}</ul>`}`;
 }
 

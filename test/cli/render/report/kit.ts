@@ -182,6 +182,7 @@ export const AUDIT: AuditReport = {
     { file: 'tokenizer.json', identical: true },
     { file: 'generation_config.json', identical: true },
   ],
+  left: ['trainer_state.json'],
   problems: [],
 };
 
