@@ -4,6 +4,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ExecutorError } from '../../../src/activities/jobs/executors/executor.js';
 import { createSweepActivities } from '../../../src/activities/jobs/sweep.js';
+import type { JobListing } from '../../../src/domain/job.js';
 import type { SweepResult } from '../../../src/domain/sweep.js';
 import { FakeExecutor, listingOf } from './fake-executor.js';
 
@@ -16,9 +17,14 @@ const forgetful = {
   },
 } as unknown as Client;
 
+/** A server on which every run is open. */
+const open = {
+  workflow: { getHandle: () => ({ describe: () => Promise.resolve({ status: { name: 'RUNNING' }, memo: { runUid: 'uid-00000001' } }) }) },
+} as unknown as Client;
+
 let executor: FakeExecutor;
-const sweep = (dryRun = false, executors = [executor]): Promise<SweepResult> => {
-  const { sweepExecutors } = createSweepActivities({ executors: new Map(executors.map((one, i) => [`fake-${i}`, one])), client: forgetful });
+const sweep = (dryRun = false, executors = [executor], client = forgetful): Promise<SweepResult> => {
+  const { sweepExecutors } = createSweepActivities({ executors: new Map(executors.map((one, i) => [`fake-${i}`, one])), client });
   return new MockActivityEnvironment({ heartbeatTimeoutMs: 30_000 }).run(sweepExecutors, { dryRun, listOnly: false });
 };
 const stages = (jobs: { stage: string }[]): string[] => jobs.map((job) => job.stage);
@@ -53,6 +59,21 @@ describe('a sweep', () => {
     executor.cancelling['slow'] = () => delay(200);
     await sweep();
     expect(executor.ended).toEqual(['quick', 'slow']);
+  });
+
+  it('ends a server of an open run whose own job has ended long ago or was replaced, and no other', async () => {
+    const minutesAgo = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
+    const main = (attempt: number, endedAt?: string): JobListing => ({ ...listingOf('validateOnAscend'), attempt, key: `main-${attempt}`, ...(endedAt === undefined ? {} : { state: 'exited', endedAt }) });
+    const server = (attempt: number): JobListing => ({ ...listingOf('validateOnAscend'), attempt, key: `server-${attempt}`, server: 'candidate' });
+    const endedOf = async (...jobs: JobListing[]): Promise<string[]> => {
+      executor.jobs = jobs;
+      return (await sweep(true, [executor], open)).ended.map(({ key }) => key);
+    };
+    expect(await endedOf(server(1)), 'it may still be loading').toEqual([]);
+    expect(await endedOf(main(1), server(1))).toEqual([]);
+    expect(await endedOf(main(1, minutesAgo(1)), server(1)), 'its run is about to end it').toEqual([]);
+    expect(await endedOf(main(1, minutesAgo(6)), server(1))).toEqual(['server-1']);
+    expect(await endedOf(main(1, minutesAgo(1)), server(1), main(2), server(2))).toEqual(['server-1']);
   });
 
   it('tells how many job directories are damaged, each once', async () => {
