@@ -18,7 +18,7 @@ export async function run(job: JobContext): Promise<void> {
   const { tensors } = report.source;
   const { nan, infinite, overflowed } = report.values;
   job.progress({ step: tensors, total: tensors, metrics: { tensors, nan, infinite, overflowed, maxRelativeError: report.maxRelativeError } });
-  tellVerdict(job, report);
+  job.verdict(report.verdict);
 }
 
 /** Makes the output `audit` of two checkpoints. */
@@ -28,10 +28,4 @@ export async function auditInto(job: JobContext, checkpoints: { source: string; 
   await mkdir(job.output('audit'), { recursive: true });
   await writeFile(join(job.output('audit'), 'audit.json'), `${JSON.stringify(report, null, 2)}\n`);
   return report;
-}
-
-/** The last line of a job that audits: whatever the verdict, the job did its work. */
-export function tellVerdict(job: JobContext, { verdict }: AuditReport): void {
-  for (const reason of verdict.reasons) job.log(`audit: ${verdict.value}: ${reason}`);
-  job.progress({ verdict });
 }

@@ -165,9 +165,6 @@ function pointOf({ agreed, of, errors }: ComparedPrompt, prompt: number): Parity
   return { prompt, agreed, of, meanError: errors.length === 0 ? 0 : sum(errors) / errors.length, maxError: Math.max(0, ...errors) };
 }
 
-/** So many reasons are taken off a progress line; the report has them all. */
-const TOLD_REASONS = 5;
-
 function tell(job: JobContext, { verdict, pair, noiseFloor }: ParityReport, step: number): void {
   const metrics = {
     agreement: pair.agreement,
@@ -178,6 +175,5 @@ function tell(job: JobContext, { verdict, pair, noiseFloor }: ParityReport, step
     noise: noiseFloor.logprobError.mean,
   };
   job.progress({ step, total: step, metrics });
-  job.progress({ verdict: { ...verdict, reasons: verdict.reasons.slice(0, TOLD_REASONS) } });
-  job.log(`${verdict.value}: ${verdict.reasons.join('; ')}`);
+  job.verdict(verdict);
 }

@@ -6,7 +6,7 @@ import { CheckpointError } from '../engines/checkpoints/checkpoint-error.js';
 import { convertCheckpoint } from '../engines/checkpoints/convert.js';
 import type { ConversionResult } from '../engines/checkpoints/convert.js';
 import { SafetensorsError } from '../engines/safetensors/safetensors-error.js';
-import { auditInto, tellVerdict } from './audit-checkpoint.js';
+import { auditInto } from './audit-checkpoint.js';
 import { JobConfigurationError, JobFailedError } from './job-context.js';
 import type { JobContext } from './job-context.js';
 
@@ -38,7 +38,7 @@ export async function run(job: JobContext): Promise<void> {
 
   const report = await auditInto(job, { source, target });
   job.progress({ step: converted.tensors, total: converted.tensors, metrics: metricsOf(converted, report) });
-  tellVerdict(job, report);
+  job.verdict(report.verdict);
 }
 
 async function convert(job: JobContext, request: Omit<Parameters<typeof convertCheckpoint>[0], 'signal' | 'onProgress'>): Promise<ConversionResult> {

@@ -1,6 +1,8 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as z from 'zod';
+import { parseLoosely } from '../domain/loose-json.js';
+import type { Verdict } from '../domain/reports/verdict.js';
 
 /** Exit codes of the job contract. */
 export const JOB_EXIT = { done: 0, failed: 1, tryAgain: 75, configuration: 78 } as const;
@@ -21,6 +23,9 @@ export class JobFailedError extends Error {
   override readonly name = 'JobFailedError';
 }
 
+/** So many reasons of a verdict are taken off a progress line; the job's report has them all. */
+const TOLD_REASONS = 5;
+
 /** A line for the progress file; docs/job-contract.md has the forms. */
 export type ProgressLine = Readonly<Record<string, unknown>>;
 
@@ -38,6 +43,8 @@ export interface JobContext {
   variable(name: `FERRY_${string}`): string | undefined;
   /** Appends to the progress file. */
   progress(line: ProgressLine): void;
+  /** Tells what the job found: its reasons go to the log, the first of them to the run. */
+  verdict(verdict: Verdict): void;
   /** A line for the job's log. */
   log(message: string): void;
   /** Aborted by SIGTERM: save, then leave; the job ends with 75. */
@@ -64,6 +71,7 @@ export function openJob(world: { env: Readonly<Record<string, string | undefined
   const progressFile = required('FERRY_PROGRESS_FILE');
   const paramsFile = required('FERRY_PARAMS_FILE');
   const optionalInput = (name: string): string | undefined => world.env[variableOf(name)];
+  const progress = (line: ProgressLine): void => appendFileSync(progressFile, `${JSON.stringify(line)}\n`);
   return {
     optionalInput,
     input(name) {
@@ -74,12 +82,16 @@ export function openJob(world: { env: Readonly<Record<string, string | undefined
     },
     output: (name) => join(outputDir, name),
     params(schema) {
-      const parsed = schema.safeParse(JSON.parse(readFileSync(paramsFile, 'utf8')));
+      const parsed = schema.safeParse(parseLoosely(readFileSync(paramsFile, 'utf8')));
       if (!parsed.success) throw new JobConfigurationError(`wrong parameters: ${parsed.error.issues.map((issue) => `${issue.path.join('.') || '(all)'}: ${issue.message}`).join('; ')}`);
       return parsed.data;
     },
     variable: (name) => world.env[name],
-    progress: (line) => appendFileSync(progressFile, `${JSON.stringify(line)}\n`),
+    progress,
+    verdict({ value, reasons }) {
+      progress({ verdict: { value, reasons: reasons.slice(0, TOLD_REASONS) } });
+      for (const reason of reasons) world.log(`${value}: ${reason}`);
+    },
     log: world.log,
     signal: world.signal,
   };

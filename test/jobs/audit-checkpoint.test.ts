@@ -27,7 +27,7 @@ it.each([
   const report = AuditReport.parse(JSON.parse(readFileSync(join(output('audit'), 'audit.json'), 'utf8')));
   expect(report.verdict.value).toBe(value);
   expect(progress).toEqual([{ phase: 'auditing' }, { step: 1, total: 1, metrics: { tensors: 1, nan: 0, infinite: 0, overflowed: 0, maxRelativeError: report.maxRelativeError } }, { verdict: report.verdict }]);
-  expect(log.join('\n')).toContain(`audit: ${value}: `);
+  expect(log.join('\n')).toContain(`${value}: `);
   expect(log.join('\n')).toContain(why);
 });
 

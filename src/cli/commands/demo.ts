@@ -62,7 +62,7 @@ export async function run(outer: CliContext, args: string[], options: unknown): 
     const dev = await startOwnDev(context, say, signals.first);
     try {
       // A server of somebody else's may have other people's demos.
-      const prefix = dev === undefined || dev.info.pids.server !== null ? 'demo' : `demo-${currentUser(context)}`;
+      const prefix = dev === undefined || dev.info.pids.server !== null ? 'demo' : `demo-${currentUser(context).replace(/[^A-Za-z0-9._-]/g, '-')}`;
       const code = await withServer(context, (server) => carryThrough({ context, server, loaded, prefix, approveAs, readyAt: Date.now(), say }));
       return signals.first.aborted ? signals.exitCode : code;
     } finally {
@@ -152,7 +152,7 @@ async function approve(context: CliContext, run: string, as: string): Promise<De
  * @throws ClientError `run_exists` where the open one is of another spec: it is neither taken up nor approved by mistake
  */
 async function startOrGoOn({ context, server: { client, ui }, loaded: { spec, input, dir }, prefix }: Carry): Promise<{ started: StartedRun; isNew: boolean }> {
-  const numberOf = (run: string): number => Number(new RegExp(`^${prefix.replaceAll('.', '\\.')}-(\\d+)$`).exec(run)?.[1] ?? 0);
+  const numberOf = (run: string): number => (run.startsWith(`${prefix}-`) ? Number(/^\d{1,9}$/.exec(run.slice(prefix.length + 1))?.[0] ?? 0) : 0);
   const runs = (await listRuns({ client, limit: MAX_RUNS_LOOKED_AT, ui })).filter(({ run }) => numberOf(run) > 0);
   const open = runs.find(({ endedAt, model }) => endedAt === null && model === spec.model);
   for (let number = open === undefined ? 1 + Math.max(0, ...runs.map(({ run }) => numberOf(run))) : numberOf(open.run); ; number += 1) {

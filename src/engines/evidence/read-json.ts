@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { parseLoosely } from '../../domain/loose-json.js';
 import type { LocalStore, StoredFile } from '../artifacts/local-store.js';
 import { StoreError } from '../artifacts/store-error.js';
 
@@ -37,13 +38,5 @@ function problemOf(error: unknown, name: string): string {
   return error instanceof SyntaxError ? `${name} is no JSON: ${message}` : `${name} could not be read: ${message}`;
 }
 
-/** JSON, also as Python writes it: its `NaN` and `Infinity` are no JSON, and become null. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    const mended = text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (token) => (token.startsWith('"') ? token : 'null'));
-    if (mended === text) throw error;
-    return JSON.parse(mended) as unknown;
-  }
-}
+/** @throws SyntaxError that says where it is no JSON */
+const parseJson = (text: string): unknown => parseLoosely(text) ?? (JSON.parse(text) as unknown);

@@ -29,6 +29,7 @@ describe('a line of progress', () => {
 
   it('keeps its step when a metric is no number, as Python writes it', () => {
     expect(parseProgressLine('{"step": 4, "metrics": {"loss": NaN, "grad": -Infinity, "lr": 0.1}}')).toEqual({ step: 4, metrics: { lr: 0.1 } });
+    expect(parseProgressLine('{"phase":"loss: NaN, again","metrics":{"loss":NaN,"lr":1}}')).toEqual({ phase: 'loss: NaN, again', metrics: { lr: 1 } });
   });
 });
 

@@ -79,7 +79,7 @@ describe('an answer', () => {
   it.each([
     ['no JSON', '<html>\u001b[31m', 'answered no JSON: <html> [31m'],
     ['a bare NaN where logprobs should be', '{"choices":[{"logprobs":NaN}]}', 'choices.0.logprobs'],
-    ['NaN alone', 'NaN', 'answered no JSON: NaN'],
+    ['NaN alone', 'NaN', 'answered in another form'],
     ['two choices', '{"choices":[]}', 'choices'],
   ])('of %s is refused', async (_, text, why) => {
     const error = await failure((await served(completions((response) => response.end(text)))).client.complete(REQUEST));
