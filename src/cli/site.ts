@@ -37,6 +37,6 @@ export async function openSpecStore(context: CliContext, dir: string): Promise<S
       tell(packed);
       return packed.ref;
     },
-    find: async (digest, kind) => ({ ...(await findArtifact(store, digest)), kind }),
+    find: (digest, kind) => findArtifact(store, digest, kind),
   };
 }

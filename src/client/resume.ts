@@ -6,13 +6,14 @@ import { declaredParameters, resolveParameter, withParameters } from '../domain/
 import { skipReasonOf } from '../domain/plan.js';
 import { nearest } from '../domain/problems.js';
 import type { RunInput, TakenOver } from '../domain/run-input.js';
-import { artifactsOf, type RunState } from '../domain/run-state.js';
-import { RunSpec, beginsAfter, type RunSpecInput } from '../domain/spec.js';
-import { PRODUCERS, STAGE_NAMES, STAGE_WIRING, isBefore, type StageName } from '../domain/stage.js';
+import { beginsAfter, isBefore, producersOf, type PipelineDescription } from '../domain/pipeline.js';
+import { artifactsOf, sectionName, stageOf, type RunState } from '../domain/run-state.js';
+import { sectionOf } from '../domain/sections.js';
+import { runSpecOf, type Pipelines, type RunSpec, type RunSpecInput } from '../domain/spec.js';
 import { readRun } from './describe.js';
 import { ClientError, EXIT_UNREACHABLE, EXIT_USAGE } from './errors.js';
 import { startInputOf } from './run-record.js';
-import { checkNames, launch, type StartedRun } from './start.js';
+import { checkNames, launch, pipelineFor, type StartedRun } from './start.js';
 
 /** A worker may have to replay a run before it answers for it. */
 const STATE_TIMEOUT_MS = 10_000;
@@ -26,6 +27,8 @@ export interface ResumeInput {
   run: string;
   /** The first stage that is done anew. */
   from: string;
+  /** Pipelines besides the built-in ones, by name. */
+  pipelines?: Pipelines;
   /** Parameters by full or bare name. */
   set?: Record<string, unknown>;
   /** Default: `<RUN>-r1`, or the next number that is free. */
@@ -44,43 +47,44 @@ export interface ResumedRun extends StartedRun {
 
 /**
  * Starts a linked run that takes over what an earlier one made before a stage. Approvals are not taken over.
- * @throws ClientError `run_unknown`, `unknown_stage`, `unknown_parameter`, `not_a_run`, `run_exists` (exit 2), `no_worker`
+ * @throws ClientError `run_unknown`, `unknown_pipeline`, `unknown_stage`, `unknown_parameter`, `not_a_run`, `run_exists` (exit 2), `no_worker`
  * (exit 4) when the state of the earlier run cannot be read.
  */
-export async function resumeRun({ client, run, from, set = {}, id, requestedBy, ui }: ResumeInput): Promise<ResumedRun> {
+export async function resumeRun({ client, run, from, pipelines, set = {}, id, requestedBy, ui }: ResumeInput): Promise<ResumedRun> {
   checkNames(id ?? run, requestedBy);
   const { state, description } = await readRun({ client, run, timeoutMs: STATE_TIMEOUT_MS });
   if (state === undefined)
     throw new ClientError({ code: 'no_worker', message: `The state of ${run} cannot be read: it left none with its end, and no worker answers for it`, hint: 'Start a worker with: ferry worker, then repeat the command; nothing was started', exitCode: EXIT_UNREACHABLE });
   const earlier = await startInputOf(client, run, description.runId);
-  const spec = RunSpec.safeParse(earlier?.spec).data;
-  if (earlier === undefined || spec === undefined)
+  const pipeline = earlier === undefined ? undefined : pipelineFor(earlier.spec, pipelines);
+  const spec = earlier === undefined || pipeline === undefined ? undefined : runSpecOf(pipeline).safeParse(earlier.spec).data;
+  if (earlier === undefined || pipeline === undefined || spec === undefined)
     throw new ClientError({ code: 'not_a_run', message: `${run} was not started with a run spec that this version understands`, hint: 'Start a new run with: ferry start SPEC', exitCode: EXIT_USAGE });
 
-  const stage = stageToBeginWith(spec, from);
+  const stage = stageToBeginWith(pipeline, spec, from);
   const changes = { ...state.overrides, ...parametersOf(spec, stage, set) };
-  const inputs = inputsFor(state, spec, stage, earlier.inputs);
-  const resume = takenOver(state, stage, requestersOf(spec, earlier));
+  const inputs = inputsFor({ state, pipeline, spec, from: stage, begunWith: earlier.inputs });
+  const resume = takenOver(pipeline, state, stage, requestersOf(spec, earlier));
   const input: RunInput = {
     v: 1,
     runUid: randomUUID(),
-    spec: withInputs(withParameters<RunSpecInput>(earlier.spec, changes), inputs),
+    spec: withInputs(withParameters(pipeline, earlier.spec, changes), inputs),
     requestedBy,
     ...(earlier.code === undefined ? {} : { code: earlier.code }),
     inputs,
     resume,
   };
-  const started = id === undefined ? await launchNext({ client, base: baseOf(state), input, ui }) : await launch({ client, run: id, input, ui });
+  const started = id === undefined ? await launchNext({ client, pipeline, base: baseOf(state), input, ui }) : await launch({ client, run: id, pipeline, input, ui });
   return { ...started, resumedFrom: { run: resume.run, runUid: resume.runUid, from: stage }, offered: Object.keys(resume.stages), earlierState: state.status };
 }
 
 /** A resumed run that is resumed again goes on counting instead of growing a second end. */
 const baseOf = ({ run, resumedFrom }: RunState): string => (resumedFrom === undefined ? run : run.replace(/-r\d+$/, '')).slice(0, 94);
 
-async function launchNext({ client, base, input, ui }: { client: Client; base: string; input: RunInput; ui?: string | null }): Promise<StartedRun> {
+async function launchNext({ client, pipeline, base, input, ui }: { client: Client; pipeline: PipelineDescription; base: string; input: RunInput; ui?: string | null }): Promise<StartedRun> {
   for (let n = 1; n <= MAX_RESUMES; n += 1) {
     try {
-      const started = await launch({ client, run: `${base}-r${n}`, input, ui });
+      const started = await launch({ client, run: `${base}-r${n}`, pipeline, input, ui });
       // The same answer means an earlier resume of the same: whoever asks without an id wants another one.
       if (started.runUid === input.runUid) return started;
     } catch (error) {
@@ -90,8 +94,8 @@ async function launchNext({ client, base, input, ui }: { client: Client; base: s
   throw new ClientError({ code: 'run_exists', message: `${base} was resumed ${MAX_RESUMES} times; no number is free`, hint: 'Choose an id with --id', exitCode: EXIT_USAGE });
 }
 
-function stageToBeginWith(spec: RunSpec, from: string): StageName {
-  const taken = STAGE_NAMES.filter((name) => skipReasonOf(spec, name) === undefined);
+function stageToBeginWith(pipeline: PipelineDescription, spec: RunSpec, from: string): string {
+  const taken = Object.keys(pipeline.stages).filter((name) => skipReasonOf(pipeline, spec, name) === undefined);
   const stage = taken.find((name) => name === from);
   if (stage !== undefined) return stage;
   const meant = nearest(from, taken);
@@ -121,11 +125,11 @@ function parametersOf(spec: RunSpec, stage: string, set: Record<string, unknown>
   );
 }
 
-function takenOver(state: RunState, from: StageName, asked: readonly string[]): TakenOver {
+function takenOver(pipeline: PipelineDescription, state: RunState, from: string, asked: readonly string[]): TakenOver {
   const stages: TakenOver['stages'] = {};
-  for (const name of STAGE_NAMES.filter((n) => isBefore(n, from))) {
-    const stage = state.stages[name];
-    if (stage?.state === 'done' && stage.identity !== undefined) stages[name] = { outputs: stage.outputs, figures: stage.figures, identity: stage.identity };
+  for (const name of state.order.filter((n) => isBefore(pipeline, sectionName(state, n), from))) {
+    const stage = stageOf(state, name);
+    if (stage.state === 'done' && stage.identity !== undefined) stages[name] = { outputs: stage.outputs, figures: stage.figures, identity: stage.identity };
   }
   // A worker of an earlier version answers without the list.
   const requesters = new Set([...(state.requesters ?? [state.requestedBy]), ...asked]);
@@ -137,20 +141,21 @@ function takenOver(state: RunState, from: StageName, asked: readonly string[]): 
  * An artifact that somebody put in place of a stage's product makes the run begin after that stage; then what the
  * skipped stages made comes along as far as a later one reads it.
  */
-function inputsFor(state: RunState, spec: RunSpec, from: StageName, begunWith: RunInput['inputs'] = {}): Record<string, ArtifactRef> {
+function inputsFor({ state, pipeline, spec, from, begunWith = {} }: { state: RunState; pipeline: PipelineDescription; spec: RunSpec; from: string; begunWith: RunInput['inputs'] }): Record<string, ArtifactRef> {
+  const producers = producersOf(pipeline);
   const given = Object.entries({ ...begunWith, ...state.inputs }).filter(([name]) => {
-    const producer = PRODUCERS.get(name);
-    return Object.hasOwn(spec.inputs, name) || (name !== 'release' && producer !== undefined && isBefore(producer, from));
+    const producer = producers.get(name);
+    return Object.hasOwn(spec.inputs, name) || (name !== 'release' && producer !== undefined && isBefore(pipeline, producer, from));
   });
   const inputs = Object.fromEntries(given);
-  const begin = beginsAfter({ inputs: sourcesOf(inputs) });
+  const begin = beginsAfter(pipeline, { inputs });
   if (begin === undefined) return inputs;
   const made = artifactsOf(state);
-  const read = STAGE_NAMES.filter((name) => spec.stages[name] !== undefined && isBefore(begin.stage, name)).flatMap((name): readonly string[] => STAGE_WIRING[name].consumes);
+  const read = Object.entries(pipeline.stages).filter(([name]) => sectionOf(spec, name) !== undefined && isBefore(pipeline, begin.stage, name)).flatMap(([, { consumes }]) => Object.keys(consumes));
   for (const name of read) {
-    const producer = PRODUCERS.get(name);
+    const producer = producers.get(name);
     const ref = made[name];
-    if (ref !== undefined && producer !== undefined && !isBefore(begin.stage, producer)) inputs[name] = ref;
+    if (ref !== undefined && producer !== undefined && !isBefore(pipeline, begin.stage, producer)) inputs[name] = ref;
   }
   return inputs;
 }

@@ -7,10 +7,11 @@ import { digestOf } from '../domain/canonical.js';
 import { RunId, WORKFLOW_QUEUE } from '../domain/ids.js';
 import { formatPath } from '../domain/problems.js';
 import type { Rehearsal, RunInput, TakenOver } from '../domain/run-input.js';
-import { PersonName, RunSpec, type RunSpecInput } from '../domain/spec.js';
-import { PRODUCERS, STAGE_WIRING } from '../domain/stage.js';
+import { artifactTypeOf, type PipelineDescription } from '../domain/pipeline.js';
+import { inputProblems } from '../domain/plan.js';
+import { PersonName } from '../domain/sections.js';
+import { pipelineNameOf, pipelineOf, runSpecOf, type Pipelines, type RunSpec, type RunSpecInput } from '../domain/spec.js';
 import { markdown } from '../domain/views.js';
-import { RELEASE_MODEL } from '../domain/names.js';
 import { ClientError, EXIT_USAGE } from './errors.js';
 import { lookUp, memoOf, uiLink, type RunMemo } from './run-record.js';
 import { calling } from './server-error.js';
@@ -30,6 +31,8 @@ export interface StartInput {
   client: Client;
   /** As it was written. */
   spec: unknown;
+  /** Pipelines besides the built-in ones, by name. */
+  pipelines?: Pipelines;
   /** Default: made of model, version and a random end. */
   id?: string;
   /** Who asks; may not approve the release where the site excludes authors. */
@@ -52,29 +55,39 @@ export interface StartedRun {
 
 /**
  * Starts a run. The same id with the same spec again gives the same answer and starts nothing.
- * @throws ClientError `run_exists` for the same id with another spec, `spec_invalid`, `bad_id`, `bad_name` (all exit 2);
+ * @throws ClientError `run_exists` for the same id with another spec, `spec_invalid`, `unknown_pipeline`, `bad_id`, `bad_name` (all exit 2);
  * and whatever the store rejects with.
  */
-export async function startRun({ client, spec: raw, id, requestedBy, openStore, ui, rehearsal, onExisting }: StartInput): Promise<StartedRun> {
-  const spec = parse(raw);
+export async function startRun({ client, spec: raw, pipelines, id, requestedBy, openStore, ui, rehearsal, onExisting }: StartInput): Promise<StartedRun> {
+  const pipeline = pipelineFor(raw, pipelines);
+  const spec = parse(pipeline, raw);
   const run = id ?? defaultId(spec);
   checkNames(run, requestedBy);
-  const resolved = await resolveSources(raw as RunSpecInput, spec, openStore);
-  return await launch({ client, run, ui, onExisting, input: { v: 1, runUid: randomUUID(), requestedBy, ...resolved, ...(rehearsal === undefined ? {} : { rehearsal }) } });
+  const resolved = await resolveSources(pipeline, raw as RunSpecInput, spec, openStore);
+  return await launch({ client, run, ui, onExisting, pipeline, input: { v: 1, runUid: randomUUID(), requestedBy, ...resolved, ...(rehearsal === undefined ? {} : { rehearsal }) } });
+}
+
+interface Launch {
+  client: Client;
+  run: string;
+  pipeline: PipelineDescription;
+  input: RunInput;
+  ui?: string | null;
+  onExisting?: () => void;
 }
 
 /**
  * Starts the workflow of a run; the same id with the same spec and the same predecessor is the same run.
  * @throws ClientError `run_exists` (exit 2) when the id is taken by another.
  */
-export async function launch({ client, run, input, ui, onExisting }: { client: Client; run: string; input: RunInput; ui?: string | null; onExisting?: () => void }): Promise<StartedRun> {
-  const spec = parse(input.spec);
+export async function launch({ client, run, pipeline, input, ui, onExisting }: Launch): Promise<StartedRun> {
+  const spec = parse(pipeline, input.spec);
   const specDigest = digestOf(input.spec);
   const memo: RunMemo = { runUid: input.runUid, specDigest, startedAt: new Date().toISOString(), ...(input.resume === undefined ? {} : { resumedFrom: originOf(input.resume) }) };
   const answer = (runUid: string): StartedRun => ({ run, runUid, specDigest, ui: uiLink(ui, client.options.namespace, run) });
   try {
     await calling('did not start the run', () =>
-      client.workflow.start(RELEASE_MODEL, {
+      client.workflow.start(pipeline.name, {
         workflowId: run,
         taskQueue: WORKFLOW_QUEUE,
         args: [input],
@@ -82,7 +95,7 @@ export async function launch({ client, run, input, ui, onExisting }: { client: C
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         workflowIdConflictPolicy: 'FAIL',
         memo: { ...memo },
-        typedSearchAttributes: attributesFor(spec),
+        typedSearchAttributes: attributesFor(pipeline, spec),
         staticSummary: `${spec.model} ${spec.version}, spec ${specDigest.slice(0, 19)}`,
         staticDetails: detailsFor({ run, spec, specDigest, input }),
       }),
@@ -107,8 +120,15 @@ function runExists(run: string, specDigest: string, there: Partial<RunMemo>): Cl
   return new ClientError({ code: 'run_exists', message: `The id ${run} is taken: that run ${other}`, hint: `Look at it with: ferry status ${run}, or choose another id with --id`, exitCode: EXIT_USAGE });
 }
 
-function parse(raw: unknown): RunSpec {
-  const parsed = RunSpec.safeParse(raw);
+/** @throws ClientError `unknown_pipeline` */
+export function pipelineFor(raw: unknown, own: Pipelines | undefined): PipelineDescription {
+  const pipeline = pipelineOf(raw, own);
+  if (pipeline !== undefined) return pipeline;
+  throw new ClientError({ code: 'unknown_pipeline', message: `The spec is of the pipeline ${JSON.stringify(pipelineNameOf(raw).slice(0, 100))}, which is not known here`, hint: 'Name the module that exports it with: --pipelines FILE', exitCode: EXIT_USAGE });
+}
+
+function parse(pipeline: PipelineDescription, raw: unknown): RunSpec {
+  const parsed = runSpecOf(pipeline).safeParse(raw);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.slice(0, 5).map((issue) => `${formatPath(issue.path)}: ${issue.message}`);
   throw new ClientError({ code: 'spec_invalid', message: `The run spec is not valid: ${issues.join('; ')}`, hint: 'See what a spec may hold with: ferry schema run', exitCode: EXIT_USAGE });
@@ -128,8 +148,8 @@ function defaultId(spec: RunSpec): string {
 }
 
 /** The spec with every path replaced by the digest of what was packed: what is sent names content, never places. */
-async function resolveSources(raw: RunSpecInput, spec: RunSpec, openStore: StartInput['openStore']): Promise<Pick<RunInput, 'spec' | 'code' | 'inputs'>> {
-  const names = Object.keys(spec.inputs) as (keyof typeof spec.inputs)[];
+async function resolveSources(pipeline: PipelineDescription, raw: RunSpecInput, spec: RunSpec, openStore: StartInput['openStore']): Promise<Pick<RunInput, 'spec' | 'code' | 'inputs'>> {
+  const names = Object.keys(spec.inputs);
   if (spec.code === undefined && names.length === 0) return { spec: raw };
   if (openStore === undefined) throw new ClientError({ code: 'no_store', message: 'The spec names code or inputs, and there is no store to put them in', hint: 'Start it with: ferry start SPEC', exitCode: EXIT_USAGE });
   const store = await openStore();
@@ -138,8 +158,10 @@ async function resolveSources(raw: RunSpecInput, spec: RunSpec, openStore: Start
   const inputs: Record<string, ArtifactRef> = {};
   for (const name of names) {
     const source = spec.inputs[name];
-    if (source !== undefined) inputs[name] = await take(source, kindOfInput(name));
+    if (source !== undefined) inputs[name] = await take(source, artifactTypeOf(pipeline, name)?.kind ?? name);
   }
+  const [wrong] = inputProblems(pipeline, spec, inputs);
+  if (wrong !== undefined) throw new ClientError({ code: 'spec_invalid', message: `The run can't begin with ${wrong.path}: ${wrong.found}`, hint: `Nothing was started: give ${wrong.expected}`, exitCode: EXIT_USAGE });
   return {
     spec: {
       ...raw,
@@ -151,16 +173,9 @@ async function resolveSources(raw: RunSpecInput, spec: RunSpec, openStore: Start
   };
 }
 
-/** The kind that the stage which would have made it gives it. */
-export function kindOfInput(name: string): string {
-  const stage = PRODUCERS.get(name);
-  const kinds: Readonly<Record<string, string>> = stage === undefined ? {} : STAGE_WIRING[stage].produces;
-  return kinds[name] ?? name;
-}
-
-function attributesFor(spec: RunSpec): SearchAttributePair[] {
+function attributesFor(pipeline: PipelineDescription, spec: RunSpec): SearchAttributePair[] {
   const keyword = (name: string, value: string): SearchAttributePair => ({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value });
-  const pairs = [keyword('FerryStage', 'preflight'), keyword('FerryWaitingOn', ''), keyword('FerryModel', spec.model), keyword('FerryVersion', spec.version)];
+  const pairs = [keyword('FerryStage', Object.keys(pipeline.stages)[0] ?? ''), keyword('FerryWaitingOn', ''), keyword('FerryModel', spec.model), keyword('FerryVersion', spec.version)];
   if (spec.targetDate !== undefined) pairs.push({ key: defineSearchAttributeKey('FerryTargetDate', SearchAttributeType.DATETIME), value: new Date(`${spec.targetDate}T00:00:00Z`) });
   return pairs;
 }

@@ -5,8 +5,8 @@ import { parseJobKey } from '../domain/ids.js';
 import type { WatchHeartbeat } from '../domain/job.js';
 import { skipReasonOf } from '../domain/plan.js';
 import type { RunInput } from '../domain/run-input.js';
-import { RunSpec } from '../domain/spec.js';
-import { STAGE_NAMES, isBefore, type StageName } from '../domain/stage.js';
+import { isBefore } from '../domain/pipeline.js';
+import { pipelineOf, runSpecOf } from '../domain/spec.js';
 import { handleText, type JobView, type RunStatusView, type StageView, type WaitView } from '../domain/status.js';
 import { commandsFor } from '../domain/views.js';
 import { memoOf, textAttributes } from './run-record.js';
@@ -106,12 +106,18 @@ export function parseWaitingLabel(run: string, label: string | undefined): WaitV
 }
 
 function stagesFrom({ state, current, spec: raw, round, jobs }: { state: State; current: string | undefined; spec: unknown; round: number; jobs: JobView[] }): StageView[] {
-  const spec = RunSpec.safeParse(raw).data;
-  const at = STAGE_NAMES.find((name) => name === current);
-  const view = (name: StageName): StageView => {
-    const skipReason = spec === undefined ? undefined : skipReasonOf(spec, name);
+  const pipeline = pipelineOf(raw);
+  // Of a pipeline that this machine does not know the stage that it is at is all that can be told.
+  if (pipeline === undefined) return current === undefined || !/^[a-z][A-Za-z0-9-]*$/.test(current) || current === 'finishing' || current === state ? [] : [viewOf(current, current)];
+  const spec = runSpecOf(pipeline).safeParse(raw).data;
+  const names = Object.keys(pipeline.stages);
+  const at = names.find((name) => name === current);
+  return names.map((name) => viewOf(name, at));
+
+  function viewOf(name: string, at: string | undefined): StageView {
+    const skipReason = pipeline === undefined || spec === undefined ? undefined : skipReasonOf(pipeline, spec, name);
     const here = name === at;
-    const passed = state === 'completed' || current === 'finishing' || (at !== undefined && isBefore(name, at));
+    const passed = state === 'completed' || current === 'finishing' || (pipeline !== undefined && at !== undefined && isBefore(pipeline, name, at));
     return {
       name,
       state: here ? (state === 'waiting' ? 'waiting' : state === 'running' ? 'running' : 'failed') : skipReason !== undefined ? 'skipped' : passed ? 'done' : 'pending',
@@ -123,8 +129,7 @@ function stagesFrom({ state, current, spec: raw, round, jobs }: { state: State; 
       outputs: {},
       figures: {},
     };
-  };
-  return STAGE_NAMES.map(view);
+  }
 }
 
 function jobFrom(beat: WatchHeartbeat, backend: string | undefined): JobView {

@@ -1,6 +1,6 @@
 import { FAILURES, type FailureKind, type FailureView } from './failure.js';
 import type { JobOutcome } from './job.js';
-import type { JobPlan } from './spec.js';
+import type { JobPlan } from './sections.js';
 import { oneLine } from './text.js';
 
 /** Where a stage stands on its ladder of attempts. Counters are since the last progress. */

@@ -1,18 +1,19 @@
 import type { ArtifactRef } from './artifact.js';
 import { digestOf } from './canonical.js';
+import type { Params } from './job.js';
 import { paramsOf } from './overrides.js';
 import type { StageIdentity } from './run-state.js';
-import { ladderOf, serversOf, type JobPlan, type RunSpec, type ServerPlan } from './spec.js';
-import type { JobStageName } from './stage.js';
+import { ladderOf, serversOf, type JobPlan, type ServerPlan } from './sections.js';
+import type { RunSpec } from './spec.js';
 
-/** What a stage's result depends on. Budgets and waiting times are left out: they change when, not what. */
-export function identityOf(spec: RunSpec, overrides: Record<string, unknown>, stage: JobStageName, inputs: Record<string, ArtifactRef>, code: ArtifactRef | undefined): StageIdentity {
+/** What a stage's result depends on; `own` are the parameters of an item of a fan-out. Budgets and waiting times are left out: they change when, not what. */
+export function identityOf(spec: RunSpec, overrides: Record<string, unknown>, stage: string, inputs: Readonly<Record<string, ArtifactRef>>, code: ArtifactRef | undefined, own: Params = {}): StageIdentity {
   const what = (plan: JobPlan | ServerPlan): unknown => ({
     command: plan.command,
     backend: plan.backend,
     simulated: plan.simulated,
     env: plan.env,
-    params: paramsOf(spec, overrides, stage, plan),
+    params: { ...paramsOf(spec, overrides, stage, plan), ...own },
   });
   const jobs = ladderOf(spec, stage).map(what);
   const servers = Object.entries(serversOf(spec, stage)).map(([name, plan]) => [name, what(plan)] as const);

@@ -15,7 +15,7 @@ export function jobKey(id: Omit<JobIdentity, 'key' | 'run'>): string {
 
 /** The parts of a key that `jobKey` made; undefined for any other text. */
 export function parseJobKey(key: string): Pick<JobIdentity, 'runUid' | 'stage' | 'round' | 'attempt' | 'server'> | undefined {
-  const [, runUid, stage, round, attempt, server] = /^([a-z0-9-]+)\.([A-Za-z]+)\.r(\d+)\.a(\d+)(?:\.(.+))?$/.exec(key) ?? [];
+  const [, runUid, stage, round, attempt, server] = /^([a-z0-9-]+)\.([A-Za-z][A-Za-z0-9-]*)\.r(\d+)\.a(\d+)(?:\.(.+))?$/.exec(key) ?? [];
   if (runUid === undefined || stage === undefined) return undefined;
   const known = SERVER_NAMES.find((name) => name === server);
   if (known !== server) return undefined;

@@ -44,7 +44,7 @@ export const JobRequest = z.strictObject({
   params: Params,
   inputs: z.record(z.string(), ArtifactRef),
   code: ArtifactRef.optional(),
-  outputs: z.record(z.string(), z.strictObject({ kind: ArtifactKind, optional: z.boolean().optional() })),
+  outputs: z.record(z.string(), z.strictObject({ kind: ArtifactKind, optional: z.boolean().optional(), annotations: z.record(z.string(), z.string()).optional() })),
   graceMs: z.number().int().nonnegative(),
   /** A server: it gets a port in FERRY_PORT. */
   serves: z.boolean().optional(),

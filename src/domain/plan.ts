@@ -1,11 +1,13 @@
 import { excludedFrom, requestersOf } from './approval.js';
+import { misfits, typeOf, type ArtifactRef } from './artifact.js';
 import type { GateRole } from './gate.js';
-import { APPROVAL_GATE_ID } from './ids.js';
+import { beginsAfter, isBefore, isCheck, type PipelineDescription, type StageDescription } from './pipeline.js';
 import { nearest, type Problem } from './problems.js';
+import { ladderOf, processesOf, sectionOf, serversOf } from './sections.js';
 import type { Site } from './site.js';
 import { rolesOf, type SiteView } from './site-view.js';
-import { beginsAfter, ladderOf, processesOf, serversOf, type RunSpec } from './spec.js';
-import { JOB_STAGES, STAGE_NAMES, STAGE_WIRING, isBefore, type JobStageName, type StageName } from './stage.js';
+import type { RunSpec } from './spec.js';
+import { neededAs } from './wiring.js';
 
 /** What `ferry plan` tells of a spec before anything is started. */
 export interface RunPlan {
@@ -15,7 +17,7 @@ export interface RunPlan {
 }
 
 export interface PlannedStage {
-  name: StageName;
+  name: string;
   title: string;
   skipped: boolean;
   /** Why it is skipped; null when it is taken. */
@@ -65,51 +67,57 @@ export function planSiteOf(site: Site): PlanSite & { executors: Site['executors'
 }
 
 /** Why a stage is not taken: the spec leaves it out, or an input stands in for what it would make. */
-export function skipReasonOf(spec: RunSpec, stage: StageName): string | undefined {
-  const begin = beginsAfter(spec);
-  if (begin !== undefined && stage !== 'preflight' && !isBefore(begin.stage, stage)) return `the run begins after ${begin.stage}: its input ${begin.input} is given`;
-  return spec.stages[stage] === undefined ? 'the spec leaves it out' : undefined;
+export function skipReasonOf(pipeline: PipelineDescription, spec: RunSpec, stage: string): string | undefined {
+  const begin = beginsAfter(pipeline, spec);
+  const description = pipeline.stages[stage];
+  if (begin !== undefined && description !== undefined && !isCheck(description) && !isBefore(pipeline, begin.stage, stage)) return `the run begins after ${begin.stage}: its input ${begin.input} is given`;
+  return sectionOf(spec, stage) === undefined ? 'the spec leaves it out' : undefined;
 }
 
 /** What a spec would do at a site. Without a site only what the spec alone tells is looked at. */
-export function planOf(spec: RunSpec, site: PlanSite | undefined, requestedBy: string): RunPlan {
-  const stages = STAGE_NAMES.map((name) => {
-    const reason = skipReasonOf(spec, name) ?? null;
-    const wiring = STAGE_WIRING[name];
-    return {
-      name,
-      title: wiring.title,
-      skipped: reason !== null,
-      reason,
-      consumes: [...wiring.consumes],
-      produces: Object.keys(wiring.produces),
-      attempts: reason === null && isJobStage(name) ? ladderOf(spec, name).map(plannedProcess) : [],
-      servers: reason === null && isJobStage(name) ? Object.fromEntries(Object.entries(serversOf(spec, name)).map(([server, plan]) => [server, plannedProcess(plan)])) : {},
-    };
-  });
-  const approve = skipReasonOf(spec, 'approve') === undefined ? spec.stages.approve : undefined;
+export function planOf(pipeline: PipelineDescription, spec: RunSpec, site: PlanSite | undefined, requestedBy: string): RunPlan {
   const excluded = site === undefined ? [] : excludedFrom(site, requestersOf(spec, { requestedBy }));
-  const roles: GateRole[] = approve === undefined ? [] : site === undefined ? approve.roles : rolesOf(site, approve.roles);
-  const approvals = roles.map((role): PlannedApproval => {
+  const stages = Object.entries(pipeline.stages).map(([name, description]) => plannedStage(pipeline, spec, name, description));
+  const approvals = stages.filter(({ name, skipped }) => !skipped && pipeline.stages[name]?.section === 'approval').flatMap(({ name }) => plannedApprovals(spec, name, site, excluded));
+  return { stages, approvals, problems: site === undefined ? [] : [...siteProblems(pipeline, spec, site), ...quorumProblems(approvals)] };
+}
+
+function plannedStage(pipeline: PipelineDescription, spec: RunSpec, name: string, { title, consumes, produces }: StageDescription): PlannedStage {
+  const reason = skipReasonOf(pipeline, spec, name) ?? null;
+  const taken = reason === null;
+  return {
+    name,
+    title,
+    skipped: !taken,
+    reason,
+    consumes: Object.keys(consumes),
+    produces: Object.keys(produces),
+    attempts: taken ? ladderOf(spec, name).map(plannedProcess) : [],
+    servers: taken ? Object.fromEntries(Object.entries(serversOf(spec, name)).map(([server, plan]) => [server, plannedProcess(plan)])) : {},
+  };
+}
+
+function plannedApprovals(spec: RunSpec, stage: string, site: PlanSite | undefined, excluded: readonly string[]): PlannedApproval[] {
+  const section = sectionOf(spec, stage);
+  const added = section?.roles ?? [];
+  const roles: GateRole[] = site === undefined ? added : rolesOf(site, added);
+  return roles.map((role) => {
     const members = role.members?.filter((name) => !excluded.includes(name));
-    return { gate: APPROVAL_GATE_ID, role: role.role, quorum: role.quorum, members: members ?? null, identity: 'asserted', deadlineMs: approve?.deadline ?? 0, onExpiry: approve?.onExpiry ?? 'reject' };
+    return { gate: stage, role: role.role, quorum: role.quorum, members: members ?? null, identity: 'asserted', deadlineMs: section?.deadline ?? 0, onExpiry: section?.onExpiry ?? 'reject' };
   });
-  return { stages, approvals, problems: site === undefined ? [] : [...siteProblems(spec, site), ...quorumProblems(approvals)] };
 }
 
 const plannedProcess = ({ backend, simulated, executor, command }: PlannedProcess): PlannedProcess => ({ backend, simulated, executor, command });
 
-const isJobStage = (name: StageName): name is JobStageName => (JOB_STAGES as readonly StageName[]).includes(name);
-
 /** Executors, backends and secrets that a spec names and a site does not have. */
-export function siteProblems(spec: RunSpec, site: PlanSite): Problem[] {
+export function siteProblems(pipeline: PipelineDescription, spec: RunSpec, site: PlanSite): Problem[] {
   const problems: Problem[] = [];
   const missing = (path: string, found: string, expected: string, allowed: readonly string[], name: string): void => {
     const meant = nearest(name, allowed);
     problems.push({ path, found, expected, ...(meant === undefined ? {} : { suggestion: `did you mean ${meant}?` }) });
   };
-  for (const stage of JOB_STAGES) {
-    if (skipReasonOf(spec, stage) !== undefined) continue;
+  for (const stage of Object.keys(pipeline.stages)) {
+    if (skipReasonOf(pipeline, spec, stage) !== undefined) continue;
     for (const { path, plan } of processesOf(spec, stage)) {
       const executor = Object.hasOwn(site.executors, plan.executor) ? site.executors[plan.executor] : undefined;
       const names = Object.keys(site.executors);
@@ -126,9 +134,22 @@ export function siteProblems(spec: RunSpec, site: PlanSite): Problem[] {
 
 /** A gate that nobody can ever pass is better known before weeks of training than after them. */
 function quorumProblems(approvals: readonly PlannedApproval[]): Problem[] {
-  return approvals.flatMap(({ role, quorum, members }) =>
+  return approvals.flatMap(({ gate, role, quorum, members }) =>
     members === null || members.length >= quorum
       ? []
-      : [{ path: 'stages.approve', found: `the role ${role} with ${members.length === 0 ? 'nobody' : members.join(', ')} who may decide`, expected: `at least ${quorum}`, suggestion: 'name approvers in the site file; who asks for a release does not count' }],
+      : [{ path: `stages.${gate}`, found: `the role ${role} with ${members.length === 0 ? 'nobody' : members.join(', ')} who may decide`, expected: `at least ${quorum}`, suggestion: 'name approvers in the site file; who asks for a release does not count' }],
+  );
+}
+
+/** Artifacts that a run is to begin with and that a stage can't read: of another kind, or declared as something else. */
+export function inputProblems(pipeline: PipelineDescription, spec: RunSpec, inputs: Readonly<Record<string, ArtifactRef>>): Problem[] {
+  return Object.entries(inputs).flatMap(([name, ref]) =>
+    Object.keys(pipeline.stages)
+      .filter((stage) => skipReasonOf(pipeline, spec, stage) === undefined)
+      .flatMap((stage): Problem[] => {
+        const needed = neededAs(pipeline, spec, stage, name);
+        const wrong = needed === undefined ? [] : misfits(needed, typeOf(ref));
+        return wrong.length === 0 ? [] : [{ path: `inputs.${name}`, found: `${ref.digest}, which does not fit the stage ${stage}: ${wrong.join(', ')}`, expected: `a ${needed?.kind} as ${stage} needs it`, suggestion: `look at it with: ferry artifact show ${ref.digest}` }];
+      }),
   );
 }

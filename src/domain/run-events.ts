@@ -5,7 +5,8 @@ import type { Decision, DecisionRoute } from './decision.js';
 import type { FailureView, StopCode } from './failure.js';
 import type { DecisionAnswer, Gate } from './gate.js';
 import type { Backend, JobHandle, JobOutcome } from './job.js';
-import { KEEP, isLive, jobOf, stageOf, type JobRecord, type JobRecordState, type RunState, type RunStatus, type StageIdentity, type StageState } from './run-state.js';
+import { itemStage } from './pipeline.js';
+import { KEEP, isLive, jobOf, pendingStage, stageOf, type JobRecord, type JobRecordState, type RunState, type RunStatus, type StageIdentity, type StageState } from './run-state.js';
 import type { ServerName } from './stage.js';
 import { oneLine } from './text.js';
 
@@ -13,6 +14,7 @@ import { oneLine } from './text.js';
 export type RunEvent = { at: string } & (
   | { type: 'stage_started'; stage: string; identity?: StageIdentity }
   | { type: 'stage_skipped'; stage: string; reason: string }
+  | { type: 'stage_expanded'; stage: string; items: string[] }
   | { type: 'stage_reused'; stage: string; outputs: Record<string, ArtifactRef>; figures: Record<string, number | string>; identity: StageIdentity; reason: string }
   | { type: 'stage_done'; stage: string; outputs: Record<string, ArtifactRef>; figures: Record<string, number | string>; identity?: StageIdentity; reason?: string }
   | { type: 'stage_failed'; stage: string; failure: FailureView }
@@ -48,6 +50,8 @@ function after(before: RunState, event: RunEvent): RunState {
       return withStage(event.stage, { state: 'running', startedAt: event.at, ladder: FRESH_LADDER, ...(event.identity === undefined ? {} : { identity: event.identity }) });
     case 'stage_skipped':
       return withStage(event.stage, { state: 'skipped', reason: oneLine(event.reason, 300) });
+    case 'stage_expanded':
+      return expandStage(state, event);
     case 'stage_reused':
       return withStage(event.stage, { state: 'done', startedAt: event.at, endedAt: event.at, outputs: event.outputs, figures: fewFigures(event.figures), identity: event.identity, reason: oneLine(event.reason, 300) });
     case 'stage_done':
@@ -129,6 +133,17 @@ function after(before: RunState, event: RunEvent): RunState {
   }
 }
 
+/** A stage becomes its items, which stand where it stood. Items that are known go on as they are; those that are named no more are dropped. */
+function expandStage(state: RunState, { stage: of, items }: Extract<RunEvent, { type: 'stage_expanded' }>): RunState {
+  const isPlace = (name: string): boolean => name === of || state.stages[name]?.of === of;
+  const first = state.order.findIndex(isPlace);
+  const rest = state.order.filter((name) => !isPlace(name));
+  const names = items.map((item) => itemStage(of, item));
+  const known = Object.fromEntries(Object.entries(state.stages).filter(([name]) => !isPlace(name) || names.includes(name)));
+  const added = Object.fromEntries(names.filter((name) => !Object.hasOwn(known, name)).map((name) => [name, pendingStage(name, state.round, of)]));
+  return { ...state, order: [...rest.slice(0, first), ...names, ...rest.slice(first)], stages: { ...known, ...added } };
+}
+
 /** Budgets begin anew, and so does the ladder: unless its job is alive, which goes on where it is. */
 function repairedLadder(state: RunState, name: string): LadderState {
   const { ladder = FRESH_LADDER, job } = stageOf(state, name);
@@ -208,7 +223,7 @@ function sendBack(state: RunState, event: Extract<RunEvent, { type: 'sent_back' 
   for (const name of state.order.slice(from)) {
     const stage = stageOf(state, name);
     if (stage.state === 'skipped') continue;
-    stages[name] = { name, state: 'pending', round, attempts: 0, outputs: {}, figures: {} };
+    stages[name] = pendingStage(name, round, stage.of);
   }
   const isVoid = Object.values(state.gates).some((gate) => gate.kind === 'approval' && state.order.indexOf(gate.stage) >= from);
   const text = `sent back to ${event.to} by ${event.by}: ${event.reason}${isVoid ? '; earlier approvals are void' : ''}`;

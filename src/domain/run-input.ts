@@ -3,7 +3,8 @@ import { ArtifactRef } from './artifact.js';
 import { Digest } from './canonical.js';
 import { RunId, RunUid } from './ids.js';
 import type { RunState } from './run-state.js';
-import { PersonName, type RunSpecInput } from './spec.js';
+import { PersonName } from './sections.js';
+import type { RunSpecInput } from './spec.js';
 
 const Refs = z.record(z.string().min(1).max(100), ArtifactRef);
 const Identity = z.object({ spec: Digest, inputs: z.record(z.string(), Digest), code: z.union([Digest, z.literal('none')]) });
@@ -51,4 +52,6 @@ export interface Rehearsal {
   continueAsNewAfterMs?: number;
   /** The wait at which it was done last. */
   lastWait?: string;
+  /** All waits at which it was done. */
+  waits?: string[];
 }

@@ -17,6 +17,8 @@ export interface StageIdentity {
 
 export interface StageState {
   name: string;
+  /** For an item of a fan-out: the stage of the pipeline that it is one of. */
+  of?: string;
   state: StageStatus;
   round: number;
   /** Tries of this round. */
@@ -143,10 +145,20 @@ export const jobOf = (state: RunState, key: string | undefined): JobRecord | und
 
 export const isLive = (job: JobRecord): boolean => job.state === 'placed' || job.state === 'running';
 
+/** What an output of a stage is called in the run: an item of a fan-out adds its own end, `quality-mmlu`. */
+export const outputName = ({ name, of }: Pick<StageState, 'name' | 'of'>, output: string): string => (of === undefined ? output : `${output}${name.slice(of.length)}`);
+
+/** What a spec calls a stage: the items of a fan-out share one section. */
+export const sectionName = (state: RunState, stage: string): string => stageOf(state, stage).of ?? stage;
+
 /** The artifacts that exist by now, by name: what the run began with, and what its stages made. Later ones win. */
 export function artifactsOf(state: RunState): Record<string, ArtifactRef> {
-  const made = state.order.map((name) => state.stages[name]).filter((s) => s?.state === 'done');
-  return Object.assign({}, ...made.map((s) => s?.outputs), state.inputs) as Record<string, ArtifactRef>;
+  const all: Record<string, ArtifactRef> = {};
+  for (const stage of state.order.map((name) => stageOf(state, name))) {
+    if (stage.state !== 'done') continue;
+    for (const [output, ref] of Object.entries(stage.outputs)) all[outputName(stage, output)] = ref;
+  }
+  return { ...all, ...state.inputs };
 }
 
 /** The state as this version knows it, from whatever version a run carried over. */
@@ -159,6 +171,9 @@ export function upgradeState(carried: unknown): RunState {
 /** Whether a gate is about what its stage does now, and not about an earlier round that was sent back. */
 export const isOfThisRound = (state: RunState, gate: Gate): boolean => gate.round === stageOf(state, gate.stage).round;
 
+/** A stage that has not begun. `of`: for an item of a fan-out, its stage. */
+export const pendingStage = (name: string, round: number, of?: string): StageState => ({ name, ...(of === undefined ? {} : { of }), state: 'pending', round, attempts: 0, outputs: {}, figures: {} });
+
 /** The state of a run that has done nothing yet. */
 export function initialState(start: Pick<RunState, 'run' | 'runUid' | 'model' | 'version' | 'specDigest' | 'requestedBy' | 'startedAt' | 'order' | 'resumedFrom'> & { requesters?: string[] }): RunState {
   return {
@@ -168,7 +183,7 @@ export function initialState(start: Pick<RunState, 'run' | 'runUid' | 'model' | 
     status: 'running',
     round: 1,
     updatedAt: start.startedAt,
-    stages: Object.fromEntries(start.order.map((name) => [name, { name, state: 'pending', round: 1, attempts: 0, outputs: {}, figures: {} }])),
+    stages: Object.fromEntries(start.order.map((name) => [name, pendingStage(name, 1)])),
     gates: {},
     jobs: [],
     decisions: [],

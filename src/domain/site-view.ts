@@ -2,8 +2,7 @@ import type { Digest } from './canonical.js';
 import type { GateRole } from './gate.js';
 import type { Backend, ExecutorKind } from './job.js';
 import type { Limits } from './site.js';
-import type { QuorumRule } from './spec.js';
-import type * as z from 'zod';
+import type { QuorumRule } from './sections.js';
 
 export interface ExecutorView {
   kind: ExecutorKind;
@@ -27,10 +26,8 @@ export interface SiteView {
   limits: Limits;
 }
 
-type Quorum = z.infer<typeof QuorumRule>;
-
 /** The roles that a gate asks: the site's floor, raised by what the spec adds. A spec can neither lower a quorum nor name people. */
-export function rolesOf(site: Pick<SiteView, 'approval' | 'members'>, added: readonly Quorum[]): GateRole[] {
+export function rolesOf(site: Pick<SiteView, 'approval' | 'members'>, added: readonly QuorumRule[]): GateRole[] {
   const roles = new Map(site.approval.roles.map((role) => [role.role, role]));
   for (const { role, quorum } of added) {
     const floor = roles.get(role);

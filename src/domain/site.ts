@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { Duration } from './duration.js';
 import { Backend } from './job.js';
-import { PersonName, QuorumRules } from './spec.js';
+import { PersonName, QuorumRules } from './sections.js';
 
 /** Bound of the names that an open gate may carry: a run's state holds them. Room for a thousand people with short names. */
 const MAX_NAMES_BYTES = 16_384;

@@ -1,46 +1,50 @@
-import * as z from 'zod';
-
-/** The stages of `releaseModel`, in their order. */
-export const STAGE_NAMES = ['preflight', 'prepareData', 'label', 'train', 'assessQuality', 'convert', 'validateOnAscend', 'approve', 'publish', 'rollOut'] as const;
-export const StageName = z.enum(STAGE_NAMES);
-export type StageName = z.infer<typeof StageName>;
-
-/** A stage that runs a job: these are the ones whose body an engineer gives as a command. */
-export const JOB_STAGES = ['prepareData', 'label', 'train', 'assessQuality', 'convert', 'validateOnAscend', 'rollOut'] as const satisfies readonly StageName[];
-export type JobStageName = (typeof JOB_STAGES)[number];
+import type { PipelineDescription, StageDescription } from './pipeline.js';
 
 /** The servers that a stage may have beside its job: what is compared, and with what. */
 export const SERVER_NAMES = ['reference', 'candidate'] as const;
 export type ServerName = (typeof SERVER_NAMES)[number];
 
-interface StageWiring {
-  readonly title: string;
-  /** The artifacts that it reads, when an earlier stage or the spec's `inputs` made them. */
-  readonly consumes: readonly string[];
-  /** The artifacts that it makes, by name, with the kind of each. The first is the one that a run's `inputs` replace. */
-  readonly produces: Readonly<Record<string, string>>;
-  /** Those of `produces` that a job may leave out. */
-  readonly optional?: readonly string[];
-}
+const dataset = { kind: 'dataset' } as const;
+const labels = { kind: 'labels' } as const;
+const checkpoint = { kind: 'checkpoint' } as const;
+const quality = { kind: 'evaluation' } as const;
+const model = { kind: 'model' } as const;
+const audit = { kind: 'audit' } as const;
+const validation = { kind: 'validation' } as const;
+const release = { kind: 'release' } as const;
 
-/** What flows between the stages. A job gets what its stage consumes as `FERRY_INPUT_<NAME>` and leaves what it produces. */
-export const STAGE_WIRING = {
-  preflight: { title: 'Preflight', consumes: [], produces: {} },
-  prepareData: { title: 'Prepare data', consumes: [], produces: { dataset: 'dataset' } },
-  label: { title: 'Label', consumes: ['dataset'], produces: { labels: 'labels' } },
-  train: { title: 'Train', consumes: ['dataset', 'labels'], produces: { checkpoint: 'checkpoint' } },
-  assessQuality: { title: 'Assess quality', consumes: ['dataset', 'checkpoint'], produces: { quality: 'evaluation' } },
-  convert: { title: 'Convert', consumes: ['checkpoint'], produces: { model: 'model', audit: 'audit' }, optional: ['audit'] },
-  validateOnAscend: { title: 'Validate on Ascend', consumes: ['dataset', 'checkpoint', 'model'], produces: { validation: 'validation' } },
-  approve: { title: 'Approve', consumes: ['model', 'quality', 'audit', 'validation'], produces: {} },
-  publish: { title: 'Publish', consumes: ['model', 'quality', 'audit', 'validation'], produces: { release: 'release' } },
-  rollOut: { title: 'Roll out', consumes: ['release'], produces: { rollout: 'rollout' } },
-} as const satisfies Record<StageName, StageWiring>;
+/** Read when an earlier stage or the spec's `inputs` made it. */
+const ifAny = <T extends object>(type: T): T & { readonly optional: true } => ({ ...type, optional: true });
 
-/** The name of every artifact that a run can be begun with, and the stage that would have made it. */
-export const PRODUCERS: ReadonlyMap<string, StageName> = new Map(
-  STAGE_NAMES.flatMap((stage) => Object.keys(STAGE_WIRING[stage].produces).map((name) => [name, stage] as const)),
+/** The model first, since that is what is approved; then what people judge it by. */
+const approved = { model, quality: ifAny(quality), audit: ifAny(audit), validation: ifAny(validation) } as const;
+
+/** The stages of `releaseModel` in their order, and what flows between them. A job gets what its stage consumes as `FERRY_INPUT_<NAME>`. */
+export const RELEASE_STAGES = {
+  preflight: { title: 'Preflight', section: 'none', consumes: {}, produces: {} },
+  prepareData: { title: 'Prepare data', section: 'job', consumes: {}, produces: { dataset } },
+  label: { title: 'Label', section: 'job', consumes: { dataset: ifAny(dataset) }, produces: { labels } },
+  train: { title: 'Train', section: 'attempts', consumes: { dataset: ifAny(dataset), labels: ifAny(labels) }, produces: { checkpoint } },
+  assessQuality: { title: 'Assess quality', section: 'job', consumes: { dataset: ifAny(dataset), checkpoint: ifAny(checkpoint) }, produces: { quality } },
+  convert: { title: 'Convert', section: 'job', consumes: { checkpoint }, produces: { model, audit: ifAny(audit) } },
+  validateOnAscend: { title: 'Validate on Ascend', section: 'served', consumes: { dataset: ifAny(dataset), checkpoint: ifAny(checkpoint), model }, produces: { validation } },
+  approve: { title: 'Approve', section: 'approval', consumes: approved, produces: {} },
+  publish: { title: 'Publish', section: 'none', consumes: approved, produces: { release } },
+  rollOut: { title: 'Roll out', section: 'job', consumes: { release }, produces: { rollout: { kind: 'rollout' } } },
+} as const satisfies Record<string, StageDescription>;
+
+export type StageName = keyof typeof RELEASE_STAGES;
+export const STAGE_NAMES = Object.keys(RELEASE_STAGES) as StageName[];
+
+/** The built-in pipeline as data. */
+export const RELEASE_PIPELINE: PipelineDescription = { schema: 'modelferry.pipeline/1', name: 'releaseModel', inputs: {}, stages: RELEASE_STAGES };
+
+const alone = (stage: StageName): PipelineDescription => {
+  const { [stage]: only } = RELEASE_STAGES;
+  return { schema: 'modelferry.pipeline/1', name: `${stage}Alone`, inputs: only.consumes, stages: { [stage]: only } };
+};
+
+/** Every pipeline that each worker has, by name: the built-in one, and each of its stages with a job as a pipeline of its own. */
+export const BUILT_IN_PIPELINES: Readonly<Record<string, PipelineDescription>> = Object.fromEntries(
+  [RELEASE_PIPELINE, ...(['prepareData', 'label', 'train', 'assessQuality', 'convert', 'validateOnAscend', 'rollOut'] as const).map(alone)].map((pipeline) => [pipeline.name, pipeline]),
 );
-
-/** True when the stage stands before the other in the pipeline. */
-export const isBefore = (a: StageName, b: StageName): boolean => STAGE_NAMES.indexOf(a) < STAGE_NAMES.indexOf(b);

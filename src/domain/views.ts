@@ -16,9 +16,11 @@ export const SEARCH_ATTRIBUTES = {
 
 export type AttributeView = Partial<Record<Exclude<keyof typeof SEARCH_ATTRIBUTES, 'FerryTargetDate' | 'FerryModel' | 'FerryVersion'>, string>>;
 
-/** The stage that a run is at: the first that is neither done nor skipped. */
-export const currentStage = (state: RunState): StageState | undefined =>
-  state.order.map((name) => state.stages[name]).find((stage) => stage !== undefined && stage.state !== 'done' && stage.state !== 'skipped');
+/** The stage that a run is at: the first that goes on or waits, else the first that is neither done nor skipped. */
+export function currentStage(state: RunState): StageState | undefined {
+  const stages = state.order.flatMap((name) => state.stages[name] ?? []);
+  return stages.find((stage) => stage.state === 'running' || stage.state === 'waiting') ?? stages.find((stage) => stage.state !== 'done' && stage.state !== 'skipped');
+}
 
 /** What stands for the work that goes on: of a job and its servers the candidate, since that is what the stage is about. */
 export const liveJob = (state: RunState): JobRecord | undefined => state.jobs.find((job) => isLive(job) && job.server === 'candidate') ?? state.jobs.find(isLive);

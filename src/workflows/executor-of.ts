@@ -1,5 +1,5 @@
 import type { SiteView } from '../domain/site-view.js';
-import type { JobPlan, ServerPlan } from '../domain/spec.js';
+import type { JobPlan, ServerPlan } from '../domain/sections.js';
 import { StageTrouble } from './stage-trouble.js';
 
 /** The executor of the worker's site that a plan names; StageTrouble where the site has none, or not for this backend. */

@@ -4,7 +4,7 @@ import { assertDecisionForm, parseSignal, type Decision, type DecisionRoute } fr
 import { decideOn, quorumOf, type DecisionAnswer, type DecisionCode, type Gate } from '../domain/gate.js';
 import { MAX_OVERRIDES_BYTES, declaredParameters, resolveParameter } from '../domain/overrides.js';
 import { nearest } from '../domain/problems.js';
-import { isOfThisRound, openGates } from '../domain/run-state.js';
+import { isOfThisRound, openGates, sectionName } from '../domain/run-state.js';
 import { approveSignal, decideUpdate, rejectSignal, stateQuery } from './messages.js';
 import type { PipelineShape } from './pipeline.js';
 import type { RunContext } from './run-context.js';
@@ -88,7 +88,7 @@ function findGate(ctx: RunContext, shape: PipelineShape, decision: Decision): { 
 /** What only the run itself can judge: whether the parameters and inputs that a decision names exist. */
 function wrongArgument(ctx: RunContext, shape: PipelineShape, gate: Gate, decision: Decision): DecisionAnswer | undefined {
   const names = Object.keys(decision.set ?? {});
-  const unknown = names.find((name) => resolveParameter(ctx.spec, gate.stage, name) === undefined);
+  const unknown = names.find((name) => resolveParameter(ctx.spec, sectionName(ctx.state, gate.stage), name) === undefined);
   const declared = declaredParameters(ctx.spec);
   if (unknown !== undefined) {
     const meant = nearest(unknown, declared.flatMap((path) => [path, path.split('.').at(-1) ?? path]));

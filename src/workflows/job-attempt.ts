@@ -1,11 +1,11 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { ArtifactRef } from '../domain/artifact.js';
 import { FRESH_LADDER } from '../domain/attempts.js';
-import type { JobHandle, JobOutcome, JobRequest } from '../domain/job.js';
+import type { JobHandle, JobOutcome, JobRequest, Params } from '../domain/job.js';
 import { paramsOf } from '../domain/overrides.js';
 import { jobOf, stageOf, type JobRecord } from '../domain/run-state.js';
 import type { SiteView } from '../domain/site-view.js';
-import type { JobPlan } from '../domain/spec.js';
+import type { JobPlan } from '../domain/sections.js';
 import { backendLabel } from '../domain/views.js';
 import { cancelJobOn, submitJobOn, watchJobOn } from './activity-options.js';
 import { identityOf } from './end-jobs.js';
@@ -14,9 +14,13 @@ import { endServers, failedServer, howItEnded, startServers, type Serving } from
 
 export interface StageJob {
   stage: string;
+  /** What a spec calls the stage. */
+  section: string;
+  /** Beside those of the plan: what tells an item of a fan-out from the others. */
+  params: Params;
   /** The backends with their commands, in the order in which they are tried. */
   ladder: JobPlan[];
-  inputs: Record<string, ArtifactRef>;
+  inputs: Readonly<Record<string, ArtifactRef>>;
   outputs: JobRequest['outputs'];
   /** The servers that run beside each attempt, by name. */
   servers?: Serving['plans'];
@@ -43,7 +47,7 @@ async function served(ctx: RunContext, job: StageJob, plan: JobPlan, record: Job
   let { handle } = record;
   // A job that was submitted knows its servers already.
   if (handle === undefined) {
-    const up = await startServers(ctx, { plans, inputs: job.inputs }, record, site);
+    const up = await startServers(ctx, { plans, inputs: job.inputs, section: job.section, params: job.params }, record, site);
     if (up === undefined) return undefined;
     if ('failed' in up) return up.failed;
     handle = await submit(ctx, job, plan, record, site, up.urls);
@@ -61,7 +65,7 @@ async function submit(ctx: RunContext, job: StageJob, plan: JobPlan, record: Job
       executor: plan.executor,
       command: plan.command,
       env: plan.env,
-      params: paramsOf(ctx.spec, ctx.state.overrides, job.stage, plan),
+      params: { ...paramsOf(ctx.spec, ctx.state.overrides, job.section, plan), ...job.params },
       inputs: job.inputs,
       code: ctx.input.code,
       outputs: job.outputs,

@@ -1,42 +1,15 @@
-import { ApplicationFailure, CancellationScope, allHandlersFinished, condition, isCancellation, upsertMemo, workflowInfo } from '@temporalio/workflow';
-import { requestersOf } from '../domain/approval.js';
-import type { ArtifactRef } from '../domain/artifact.js';
-import { digestOf } from '../domain/canonical.js';
-import { STOPS, type FailureKind, type FailureView, type StopCode } from '../domain/failure.js';
-import { RunId, repairGateId } from '../domain/ids.js';
-import { StartInput, type RunInput } from '../domain/run-input.js';
-import { initialState, stageOf, upgradeState, type RunState } from '../domain/run-state.js';
-import { RunSpec } from '../domain/spec.js';
-import { failure } from '../temporal-failure.js';
-import { endJobsOf } from './end-jobs.js';
-import { listen } from './inbox.js';
-import { repair } from './repair.js';
-import { RunContext } from './run-context.js';
-import { troubleOf } from './stage-trouble.js';
-
-/** A stage of a pipeline: what it reads and makes by name, and what it does. */
-export interface StageDefinition {
-  consumes: readonly string[];
-  produces: readonly string[];
-  /** What of `consumes` a person may replace at the repair gate. Default: all of it. */
-  replaceable?: readonly string[];
-  /** The gates that it opens by itself, beside its repair gate. */
-  gates?: readonly string[];
-  /** Why the stage is not taken at all, decided before it starts; undefined: it is. */
-  skip?: (ctx: RunContext) => string | undefined;
-  /** Takes over what an earlier run made; true when the stage is done with that. */
-  reuse?: (ctx: RunContext) => Promise<boolean>;
-  /** Re-entrant: called anew after continue-as-new and after each repair, with the state of the interrupted call. */
-  run: (ctx: RunContext, shape: PipelineShape) => Promise<void>;
-}
-
-/** Stages in the order in which they are taken. */
-export type PipelineDefinition = Readonly<Record<string, StageDefinition>>;
+import type { Params } from '../domain/job.js';
+import { PipelineDescription, type Consumed } from '../domain/pipeline.js';
+import type { RunInput } from '../domain/run-input.js';
+import type { RunState } from '../domain/run-state.js';
+import type { RunContext } from './run-context.js';
+import { runPipeline } from './run-pipeline.js';
+import type { StageDefinition, StageFunctions, StageOutputs } from './stage.js';
 
 /** What gates and messages need to know of a pipeline. */
 export interface PipelineShape {
   gateIds: readonly string[];
-  /** The inputs of a stage that a person may replace at its repair gate. */
+  /** The artifacts that a stage reads and a person may replace at its repair gate, by their names in the run. */
   inputsOf: (stage: string) => readonly string[];
   /** The stages that a run can be sent back to from a stage: those before it that were taken, and itself. */
   backTo: (ctx: RunContext, stage: string) => string[];
@@ -48,147 +21,65 @@ export interface RunResult {
   state: RunState;
 }
 
-function shapeOf(definition: PipelineDefinition): PipelineShape {
-  const order = Object.keys(definition);
-  return {
-    gateIds: [...Object.values(definition).flatMap((stage) => stage.gates ?? []), ...order.map(repairGateId)],
-    inputsOf: (stage) => definition[stage]?.replaceable ?? definition[stage]?.consumes ?? [],
-    backTo: (ctx, stage) => order.slice(0, order.indexOf(stage) + 1).filter((name) => stageOf(ctx.state, name).state !== 'skipped'),
-    sendBack: (ctx, to, by, reason) => {
-      // A skipped stage is not done again: an input that the run began with in place of its product stays.
-      const redone = order.slice(order.indexOf(to)).filter((name) => stageOf(ctx.state, name).state !== 'skipped').flatMap((name) => definition[name]?.produces ?? []);
-      ctx.emit({ type: 'sent_back', to, by, reason, dropInputs: redone });
-    },
-  };
+type Stages = Readonly<Record<string, StageDefinition>>;
+type Inputs = Readonly<Record<string, Consumed>>;
+
+/** What a pipeline's body knows of its run besides the stages. */
+export interface PipelineRun<I extends Inputs = Inputs> {
+  /** What the run begins with. */
+  readonly inputs: StageOutputs<I>;
+  /** The spec's own `params`. They may be any JSON: parse them. */
+  readonly params: Params;
+  readonly model: string;
+  readonly version: string;
+}
+
+export interface PipelineDefinition<S extends Stages = Stages, I extends Inputs = Inputs> {
+  /** The workflow type, and what a spec names under `pipeline`: export the pipeline under this name. */
+  name: string;
+  /** In the order in which they show; a run can be sent back to any that comes before. */
+  stages: S;
+  /** Artifacts that a run begins with, which its spec gives under `inputs`. */
+  inputs?: I;
+  /**
+   * Calls the stages and hands their artifacts on. Called from the start again after continue-as-new and after a
+   * send-back; a stage that is done returns at once what it made. So whatever is no stage is done again too: keep timers
+   * and activities inside stages.
+   */
+  run: (stages: StageFunctions<S>, run: PipelineRun<I>) => Promise<void>;
+}
+
+/** A pipeline: the workflow function itself, and the data by which plans, specs and statuses know it. */
+export interface Pipeline {
+  (input: RunInput): Promise<RunResult>;
+  readonly pipeline: PipelineDescription;
 }
 
 /**
- * Runs a pipeline to its end: the body of every pipeline workflow. Handlers are set before the first await. A stage that
- * fails for good opens its repair gate and is taken again; only people and deadlines end a run early.
+ * Makes a pipeline of stages. The result is a workflow: exported from the file that a worker bundles, under the
+ * pipeline's name.
+ * @throws TypeError when a name is none, or two stages make artifacts of one name.
  */
-export async function runPipeline(definition: PipelineDefinition, input: RunInput): Promise<RunResult> {
-  const ctx = openRun(definition, input);
-  const shape = shapeOf(definition);
-  listen(ctx, shape);
-  // The sweep tells two runs of one id apart by it; a run that was not started by ferry would lose its jobs to the sweep.
-  if (workflowInfo().memo?.['runUid'] !== ctx.state.runUid) upsertMemo({ runUid: ctx.state.runUid });
-  try {
-    skipAtOnce(ctx, definition);
-    for (let stage = nextStage(ctx); stage !== undefined; stage = nextStage(ctx)) await takeStage(ctx, definition, shape, stage);
-    // What could not be stopped when its stage was done with it.
-    await endJobsOf(ctx, undefined, 'finished');
-    ctx.emit({ type: 'ended', status: 'completed' });
-  } catch (error) {
-    await closeRun(ctx, error);
-  }
-  ctx.show();
-  await condition(allHandlersFinished);
-  return { state: ctx.state };
+export function definePipeline<const S extends Stages, const I extends Inputs = Record<never, never>>(definition: PipelineDefinition<S, I>): Pipeline {
+  const { name, stages, inputs } = definition;
+  const pipeline: PipelineDescription = {
+    schema: 'modelferry.pipeline/1',
+    name,
+    inputs: inputs ?? {},
+    stages: Object.fromEntries(Object.entries(stages).map(([key, stage]) => [key, stage.description])),
+  };
+  const parsed = PipelineDescription.safeParse(pipeline, { jitless: true });
+  if (!parsed.success) throw new TypeError(`the pipeline ${name} is not valid: ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`);
+  const body = definition.run as unknown as PipelineBody;
+  return Object.assign((input: RunInput) => runPipeline({ pipeline, stages, body }, input), { pipeline });
 }
 
-const issuesOf = (error: { issues: readonly { path: PropertyKey[]; message: string }[] }): string => error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).slice(0, 5).join('; ');
+/** A pipeline's body without its types, as the engine calls it. */
+export type PipelineBody = (stages: Readonly<Record<string, unknown>>, run: PipelineRun) => Promise<void>;
 
-function openRun(definition: PipelineDefinition, input: RunInput): RunContext {
-  const info = workflowInfo();
-  const start = StartInput.safeParse(input, { jitless: true });
-  if (start.error !== undefined) throw failure('spec_invalid', `this is no start of a run: ${issuesOf(start.error)}; use ferry start`);
-  if (!RunId.safeParse(info.workflowId).success) throw failure('spec_invalid', `a run's workflow id has letters, digits, dot, dash and underscore alone; use ferry start`);
-  // Once a run: compiling a parser first, which zod does otherwise, takes longer than reading the spec without.
-  const parsed = RunSpec.safeParse(input.spec, { jitless: true });
-  // A ZodError that leaves a workflow is no failure to Temporal: the task would be tried again for ever.
-  if (!parsed.success) throw failure('spec_invalid', `the spec of this run is not valid: ${issuesOf(parsed.error)}`);
-  if (input.carried !== undefined) {
-    if (info.continuedFromExecutionRunId === undefined) throw failure('state_forged', 'a run starts without a state; only continue-as-new carries one');
-    return new RunContext(input, parsed.data, upgradeState(input.carried));
-  }
-  const spec = parsed.data;
-  const unbound = unboundInputs(spec, input);
-  if (unbound.length > 0) throw failure('spec_invalid', `the start brings what its spec does not name: ${unbound.join('; ')}; use ferry start`);
-  const state = initialState({
-    run: info.workflowId,
-    runUid: input.runUid,
-    model: spec.model,
-    version: spec.version,
-    specDigest: digestOf(input.spec),
-    requestedBy: spec.author ?? input.requestedBy,
-    requesters: requestersOf(spec, input),
-    startedAt: new Date().toISOString(),
-    order: Object.keys(definition),
-    resumedFrom: input.resume === undefined ? undefined : { run: input.resume.run, runUid: input.resume.runUid, from: input.resume.from },
-  });
-  return new RunContext(input, spec, { ...state, inputs: input.inputs ?? {} });
-}
-
-/** The spec is what people approve and what its digest covers: artifacts beside it must be the ones that it names. */
-function unboundInputs(spec: RunSpec, input: RunInput): string[] {
-  const named: Record<string, { artifact: string } | { path: string } | undefined> = { ...spec.inputs, code: spec.code };
-  const given: Record<string, ArtifactRef | undefined> = { ...input.inputs, code: input.code };
-  return [...new Set([...Object.keys(named), ...Object.keys(given)])].flatMap((name) => {
-    const source = named[name];
-    const wanted = source !== undefined && 'artifact' in source ? source.artifact : undefined;
-    return wanted === given[name]?.digest ? [] : [`${name} is ${given[name]?.digest ?? 'missing'}, the spec says ${wanted ?? 'nothing'}`];
-  });
-}
-
-const nextStage = (ctx: RunContext): string | undefined => ctx.state.order.find((name) => !['done', 'skipped'].includes(stageOf(ctx.state, name).state));
-
-/** Stages that will not be taken say so from the start, not only when their turn comes. */
-function skipAtOnce(ctx: RunContext, definition: PipelineDefinition): void {
-  for (const [name, stage] of Object.entries(definition)) {
-    const reason = stageOf(ctx.state, name).state === 'pending' ? stage.skip?.(ctx) : undefined;
-    if (reason !== undefined) ctx.emit({ type: 'stage_skipped', stage: name, reason });
-  }
-}
-
-async function takeStage(ctx: RunContext, definition: PipelineDefinition, shape: PipelineShape, name: string): Promise<void> {
-  const stage = definition[name];
-  if (stage === undefined) throw failure('spec_invalid', `this worker's pipeline has no stage ${name}`);
-  // After continue-as-new at a repair gate the stage's body must not run again before somebody has answered.
-  if (stageOf(ctx.state, name).gate === repairGateId(name)) return await repair(ctx, shape, name, ctx.state.failure);
-  try {
-    if (stageOf(ctx.state, name).state === 'pending' && (await stage.reuse?.(ctx)) === true) return;
-    await stage.run(ctx, shape);
-  } catch (error) {
-    const trouble = isCancellation(error) ? undefined : troubleOf(error);
-    if (trouble === undefined) throw error;
-    await repair(ctx, shape, name, trouble);
-  }
-}
-
-/** The end of a run that did not complete: no job of it stays alive, and its state goes with the failure. */
-async function closeRun(ctx: RunContext, error: unknown): Promise<never> {
-  if (isCancellation(error)) {
-    await close(ctx, () => ctx.emit({ type: 'ended', status: 'cancelled' }));
-    throw error;
-  }
-  const end = endOf(ctx, error);
-  // Anything else is a mistake in the code (or continue-as-new on its way out): the task fails and a deploy mends it.
-  if (end === undefined) throw error;
-  await close(ctx, () => {
-    const stage = nextStage(ctx);
-    if (stage !== undefined) ctx.emit({ type: 'stage_failed', stage, failure: { ...end.failure, message: end.message } });
-    ctx.emit({ type: 'ended', status: end.type === 'rejected' ? 'rejected' : 'failed', ...(end.type in STOPS ? { stop: end.type as StopCode } : {}), failure: end.failure });
-  });
-  throw failure(end.type, end.message, [ctx.state]);
-}
-
-async function close(ctx: RunContext, tell: () => void): Promise<void> {
-  ctx.closing = true;
-  await CancellationScope.nonCancellable(async () => {
-    await endJobsOf(ctx, undefined, 'cancelled');
-    tell();
-    ctx.show();
-    await condition(allHandlersFinished);
-  });
-}
-
-/** Why a run ends: a stop of ours, or an activity's failure that no repair gate took; undefined for anything else. */
-function endOf(ctx: RunContext, error: unknown): { type: StopCode | FailureKind; message: string; failure: FailureView } | undefined {
-  const trouble = troubleOf(error);
-  if (trouble !== undefined) return { type: trouble.kind, message: trouble.message, failure: trouble };
-  if (!(error instanceof ApplicationFailure) || error.type == null || !(error.type in STOPS)) return undefined;
-  const type = error.type as StopCode;
-  const own: FailureView = { kind: type, message: error.message, owner: 'requester', nextAction: 'stop' };
-  // A person who stops a run at its repair gate does so for the failure that opened it; a rejection is its own reason.
-  return { type, message: error.message, failure: type === 'stopped' ? (ctx.state.failure ?? own) : own };
+/** What the engine runs. */
+export interface RunnablePipeline {
+  pipeline: PipelineDescription;
+  stages: Stages;
+  body: PipelineBody;
 }

@@ -1,32 +1,21 @@
-import type { RunInput } from '../domain/run-input.js';
-import type { StageName } from '../domain/stage.js';
-import { runPipeline, type RunResult, type StageDefinition } from './pipeline.js';
-import { approve } from './stages/approve.js';
-import { assessQuality } from './stages/assess-quality.js';
-import { convert } from './stages/convert.js';
-import { label } from './stages/label.js';
-import { preflight } from './stages/preflight.js';
-import { prepareData } from './stages/prepare-data.js';
-import { publish } from './stages/publish.js';
-import { rollOut } from './stages/roll-out.js';
-import { train } from './stages/train.js';
-import { validateOnAscend } from './stages/validate-on-ascend.js';
-
-/** The stages of the built-in pipeline, in their order. The order of this object is the order of the run. */
-export const RELEASE_MODEL_STAGES = {
-  preflight,
-  prepareData,
-  label,
-  train,
-  assessQuality,
-  convert,
-  validateOnAscend,
-  approve,
-  publish,
-  rollOut,
-} as const satisfies Record<StageName, StageDefinition>;
+import { RELEASE_PIPELINE } from '../domain/stage.js';
+import { definePipeline } from './pipeline.js';
+import { approve, assessQuality, convert, label, preflight, prepareData, publish, rollOut, train, validateOnAscend } from './stages/index.js';
 
 /** Carries a model from data to an approved release. */
-export async function releaseModel(input: RunInput): Promise<RunResult> {
-  return await runPipeline(RELEASE_MODEL_STAGES, input);
-}
+export const releaseModel = definePipeline({
+  name: RELEASE_PIPELINE.name,
+  stages: { preflight, prepareData, label, train, assessQuality, convert, validateOnAscend, approve, publish, rollOut },
+  run: async (stages) => {
+    await stages.preflight();
+    const { dataset } = await stages.prepareData();
+    const { labels } = await stages.label({ dataset });
+    const { checkpoint } = await stages.train({ dataset, labels });
+    const { quality } = await stages.assessQuality({ dataset, checkpoint });
+    const { model, audit } = await stages.convert({ checkpoint });
+    const { validation } = await stages.validateOnAscend({ dataset, checkpoint, model });
+    await stages.approve({ model, quality, audit, validation });
+    const { release } = await stages.publish({ model, quality, audit, validation });
+    await stages.rollOut({ release });
+  },
+});

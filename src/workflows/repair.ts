@@ -3,7 +3,7 @@ import type { FailureView } from '../domain/failure.js';
 import type { GateOutcome, GateRole } from '../domain/gate.js';
 import { repairGateId } from '../domain/ids.js';
 import { declaredParameters, resolveParameter } from '../domain/overrides.js';
-import { stageOf } from '../domain/run-state.js';
+import { sectionName, stageOf } from '../domain/run-state.js';
 import { failure as fail } from '../temporal-failure.js';
 import { readSite, verifyArtifacts } from './activity-options.js';
 import { endJobsOf } from './end-jobs.js';
@@ -100,7 +100,7 @@ async function apply(ctx: RunContext, shape: PipelineShape, stage: string, outco
       return;
     }
     default: {
-      const set = Object.fromEntries(Object.entries(outcome.set ?? {}).map(([name, value]) => [resolveParameter(ctx.spec, stage, name) ?? name, value]));
+      const set = Object.fromEntries(Object.entries(outcome.set ?? {}).map(([name, value]) => [resolveParameter(ctx.spec, sectionName(ctx.state, stage), name) ?? name, value]));
       const names = Object.keys(set);
       ctx.emit({ type: 'repaired', stage, by, text: `${outcome.verdict}${names.length > 0 ? ` with ${names.join(', ')}` : ''}: ${outcome.reason}`, set });
     }

@@ -9,10 +9,10 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
-import type { ArtifactRef } from '../domain/artifact.js';
+import type { PipelineDescription } from '../domain/pipeline.js';
 import type { RunInput } from '../domain/run-input.js';
 import { reduce, type RunEvent } from '../domain/run-events.js';
-import { artifactsOf, type RunState } from '../domain/run-state.js';
+import type { RunState } from '../domain/run-state.js';
 import type { Limits } from '../domain/site.js';
 import type { RunSpec } from '../domain/spec.js';
 import { attributesOf, detailsOf, summaryText, type AttributeView } from '../domain/views.js';
@@ -34,6 +34,7 @@ export class RunContext {
 
   constructor(
     readonly input: RunInput,
+    readonly pipeline: PipelineDescription,
     readonly spec: RunSpec,
     private current: RunState,
   ) {
@@ -60,12 +61,6 @@ export class RunContext {
 
   useLimits(limits: Limits): void {
     this.limits = limits;
-  }
-
-  /** The artifacts that a stage reads, as far as they exist. */
-  inputsFor(names: readonly string[]): Record<string, ArtifactRef> {
-    const all = artifactsOf(this.current);
-    return Object.fromEntries(names.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]] as const])));
   }
 
   /**
@@ -132,7 +127,8 @@ export class RunContext {
 
   private rehearsalDelay(id: string): number | undefined {
     const rehearsal = this.input.rehearsal;
-    return rehearsal?.lastWait === id ? undefined : rehearsal?.continueAsNewAfterMs;
+    // Two waits at once would take turns for ever if only the last one were known.
+    return rehearsal?.lastWait === id || rehearsal?.waits?.includes(id) === true ? undefined : rehearsal?.continueAsNewAfterMs;
   }
 
   private async continueAsNew(id: string): Promise<never> {
@@ -141,7 +137,7 @@ export class RunContext {
     const { carried: _, resume, ...input } = this.input;
     const next: RunInput = { ...input, carried: this.current };
     if (resume !== undefined) next.resume = resume;
-    if (input.rehearsal !== undefined) next.rehearsal = { ...input.rehearsal, lastWait: id };
+    if (input.rehearsal !== undefined) next.rehearsal = { ...input.rehearsal, lastWait: id, waits: [...(input.rehearsal.waits ?? []), id] };
     const again = makeContinueAsNewFunc<(input: RunInput) => Promise<unknown>>({ workflowType: workflowInfo().workflowType });
     return await again(next);
   }

@@ -3,7 +3,7 @@ import { jobKey } from '../domain/ids.js';
 import type { JobOutcome } from '../domain/job.js';
 import { jobOf, stageOf, type JobRecord, type JobRecordState } from '../domain/run-state.js';
 import type { SiteView } from '../domain/site-view.js';
-import type { JobPlan } from '../domain/spec.js';
+import type { JobPlan } from '../domain/sections.js';
 import { failure } from '../temporal-failure.js';
 import { cancelJobOn, readSite } from './activity-options.js';
 import { identityOf } from './end-jobs.js';

@@ -1,11 +1,11 @@
 import { ActivityFailure, CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { ArtifactRef } from '../domain/artifact.js';
 import { jobKey } from '../domain/ids.js';
-import type { JobOutcome, JobRequest } from '../domain/job.js';
+import type { JobOutcome, JobRequest, Params } from '../domain/job.js';
 import { paramsOf } from '../domain/overrides.js';
 import { isLive, jobOf, type JobRecord, type JobRecordState } from '../domain/run-state.js';
 import type { SiteView } from '../domain/site-view.js';
-import type { ServerPlan } from '../domain/spec.js';
+import type { ServerPlan } from '../domain/sections.js';
 import { SERVER_NAMES, type ServerName } from '../domain/stage.js';
 import { backendLabel } from '../domain/views.js';
 import { awaitServerOn, cancelJobOn, submitJobOn } from './activity-options.js';
@@ -16,7 +16,10 @@ import { executorOf } from './executor-of.js';
 /** The servers of an attempt, by name, and what they read. */
 export interface Serving {
   plans: Readonly<Partial<Record<ServerName, ServerPlan>>>;
-  inputs: Record<string, ArtifactRef>;
+  inputs: Readonly<Record<string, ArtifactRef>>;
+  /** What a spec calls the stage, and the parameters of an item of a fan-out. */
+  section: string;
+  params: Params;
 }
 
 type Up = { urls: NonNullable<JobRequest['servers']> } | { failed: JobOutcome };
@@ -112,7 +115,7 @@ function submit(ctx: RunContext, serving: Serving, record: JobRecord, site: Site
     executor: plan.executor,
     command: plan.command,
     env: plan.env,
-    params: paramsOf(ctx.spec, ctx.state.overrides, record.stage, plan),
+    params: { ...paramsOf(ctx.spec, ctx.state.overrides, serving.section, plan), ...serving.params },
     inputs: serving.inputs,
     code: ctx.input.code,
     outputs: {},

@@ -13,8 +13,8 @@ import { JobProgress } from '../../src/domain/job.js';
 import { RELEASE_MODEL, SWEEP_JOBS } from '../../src/domain/names.js';
 import { reduce } from '../../src/domain/run-events.js';
 import { initialState } from '../../src/domain/run-state.js';
-import { JobPlan } from '../../src/domain/spec.js';
-import { STAGE_WIRING } from '../../src/domain/stage.js';
+import { JobPlan } from '../../src/domain/sections.js';
+import { RELEASE_STAGES } from '../../src/domain/stage.js';
 import { statusOf } from '../../src/domain/status.js';
 import { SEARCH_ATTRIBUTES } from '../../src/domain/views.js';
 import { parseProgressLine } from '../../src/engines/jobs/progress-reader.js';
@@ -181,8 +181,8 @@ describe('what a job gets by the contract', () => {
     const rows = rowsOf(section('What the program finds', read('docs/job-contract.md'))).filter(([cell = '']) => codesIn(cell)[0]?.startsWith('FERRY_') === false);
     expect(rows.length).toBeGreaterThan(5);
     for (const [stage = '', inputs = '', outputs = ''] of rows) {
-      const wiring = STAGE_WIRING[codesIn(stage)[0] as keyof typeof STAGE_WIRING];
-      expect([codesIn(inputs), codesIn(outputs)], stage).toEqual([[...wiring.consumes], Object.keys(wiring.produces)]);
+      const wiring = RELEASE_STAGES[codesIn(stage)[0] as keyof typeof RELEASE_STAGES];
+      expect([codesIn(inputs), codesIn(outputs)], stage).toEqual([Object.keys(wiring.consumes), Object.keys(wiring.produces)]);
     }
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FRESH_LADDER, judgeAttempt, type AttemptVerdict, type LadderState } from '../../src/domain/attempts.js';
-import { JobPlan } from '../../src/domain/spec.js';
+import { JobPlan } from '../../src/domain/sections.js';
 import type { JobExit, JobOutcome } from '../../src/domain/job.js';
 import { at, digest, frozen } from './kit.js';
 

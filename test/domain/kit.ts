@@ -2,6 +2,7 @@
 import type { ArtifactRef } from '../../src/domain/artifact.js';
 import { Decision } from '../../src/domain/decision.js';
 import { decideOn, type DecisionAnswer, type Gate } from '../../src/domain/gate.js';
+import type { SectionInput } from '../../src/domain/sections.js';
 import { RunSpec, type RunSpecInput } from '../../src/domain/spec.js';
 
 export const digest = (name: string | number): string => `sha256:${Buffer.from(String(name)).toString('hex').slice(-64).padStart(64, '0')}`;
@@ -99,7 +100,7 @@ export function frozen<T>(value: T): T {
 const JOB = { command: ['true'] };
 
 /** A spec with every stage, as a person would write it. */
-export const FULL_SPEC: RunSpecInput = {
+export const FULL_SPEC: RunSpecInput & { stages: Record<string, SectionInput> } = {
   schema: 'modelferry.run/1',
   model: 'tiny',
   version: '1',

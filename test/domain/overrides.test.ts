@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { declaredParameters, paramsOf, resolveParameter, withParameters } from '../../src/domain/overrides.js';
-import { RunSpec, ladderOf } from '../../src/domain/spec.js';
+import { ladderOf } from '../../src/domain/sections.js';
+import { RunSpec } from '../../src/domain/spec.js';
+import { RELEASE_PIPELINE } from '../../src/domain/stage.js';
 import { FULL_SPEC, frozen, specOf } from './kit.js';
 
 const spec = specOf({ params: { seed: 1, lr: 9 } });
@@ -45,7 +47,7 @@ describe('the parameters of a job', () => {
 
 describe('a spec with changed parameters', () => {
   it('is what a linked run starts with: every attempt that declares one has it, and the first spec is untouched', () => {
-    const changed = withParameters(frozen(structuredClone(FULL_SPEC)), { 'params.seed': 3, 'stages.train.params.warmup': 5, 'stages.train.params.lr': 0.2 });
+    const changed = withParameters(RELEASE_PIPELINE, frozen(structuredClone(FULL_SPEC)), { 'params.seed': 3, 'stages.train.params.warmup': 5, 'stages.train.params.lr': 0.2 });
     expect(RunSpec.parse(changed).params).toEqual({ seed: 3 });
     expect(ladderOf(RunSpec.parse(changed), 'train').map((plan) => plan.params)).toEqual([{ lr: 0.2 }, { lr: 0.2, warmup: 5 }]);
     expect(FULL_SPEC.params).toEqual({ seed: 1 });

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { planOf, planSiteOf, siteProblems, skipReasonOf } from '../../src/domain/plan.js';
 import { BUILT_IN_SITE, Site } from '../../src/domain/site.js';
 import { rolesOf } from '../../src/domain/site-view.js';
-import { RunSpec, beginsAfter, ladderOf, type RunSpecInput } from '../../src/domain/spec.js';
-import { PRODUCERS, STAGE_NAMES, STAGE_WIRING, isBefore } from '../../src/domain/stage.js';
+import { beginsAfter, isBefore, producersOf } from '../../src/domain/pipeline.js';
+import { ladderOf } from '../../src/domain/sections.js';
+import { RunSpec, type RunSpecInput } from '../../src/domain/spec.js';
+import { RELEASE_PIPELINE, RELEASE_STAGES, STAGE_NAMES } from '../../src/domain/stage.js';
 import { FULL_SPEC, digest, specOf } from './kit.js';
 
 const JOB = { job: { command: ['x'] } };
@@ -33,7 +35,7 @@ describe('a run spec', () => {
     ['a key that it does not know', minimal({ modle: 'x' } as object), 'Unrecognized key'],
     ['another schema', { ...minimal(), schema: 'modelferry.run/9' }, 'schema: '],
     ['no stage', minimal({ stages: {} }), 'stages: at least one stage'],
-    ['a stage that does not exist', minimal({ stages: { traim: JOB } as object }), 'Unrecognized key'],
+    ['a stage that does not exist', minimal({ stages: { traim: JOB } }), 'Unrecognized key'],
     ['a name that could leave its folder', minimal({ model: '../m' }), 'model: a model name'],
     ['a name with a space', minimal({ model: 'my model' }), 'model: a model name'],
     ['an author who looks like another', minimal({ author: 'an\u0430' }), 'author: a name of ASCII letters'],
@@ -47,7 +49,7 @@ describe('a run spec', () => {
     ['a release from outside, which would skip its approval', specInput({ inputs: { release: { artifact: digest(1) } } }), 'inputs.release: no release: publish makes one'],
     ['a conversion whose training is skipped', minimal({ inputs: { quality: { artifact: digest(1) } }, stages: { train: TRAIN, convert: JOB, approve: {} } }), 'stages.convert: its input checkpoint: add the stage train, or give checkpoint under inputs'],
     ['an approval whose conversion is skipped', minimal({ inputs: { validation: { artifact: digest(1) } }, stages: { train: TRAIN, convert: JOB, approve: {} } }), 'stages.approve: its input model: add the stage convert, or give model under inputs'],
-    ['an input that no stage makes', minimal({ inputs: { weights: { artifact: digest(1) } } as object }), 'inputs'],
+    ['an input that no stage makes', minimal({ inputs: { weights: { artifact: digest(1) } } }), 'inputs'],
     ['a digest that is a tag', minimal({ inputs: { dataset: { artifact: 'latest' } }, stages: { train: { attempts: [{ command: ['x'] }] } } }), 'inputs.dataset'],
     ['silence that consents', minimal({ stages: { ...FULL_SPEC.stages, approve: { onExpiry: 'approve' as 'reject' } } }), 'stages.approve.onExpiry'],
     ['no attempt', minimal({ stages: { train: { attempts: [] } } }), 'stages.train.attempts'],
@@ -67,11 +69,11 @@ describe('a run spec', () => {
 
   it('may begin anywhere: the stages up to the one that would have made the last given input are skipped', () => {
     const spec = specOf({ inputs: { dataset: { artifact: digest(1) }, checkpoint: { path: 'ckpt' } } });
-    expect(beginsAfter(spec)).toEqual({ stage: 'train', input: 'checkpoint' });
-    expect(STAGE_NAMES.filter((name) => skipReasonOf(spec, name) === undefined)).toEqual(['preflight', 'assessQuality', 'convert', 'validateOnAscend', 'approve', 'publish', 'rollOut']);
-    expect(skipReasonOf(spec, 'label')).toBe('the run begins after train: its input checkpoint is given');
-    expect(beginsAfter(specOf())).toBeUndefined();
-    expect(skipReasonOf(RunSpec.parse(minimal()), 'train')).toBe('the spec leaves it out');
+    expect(beginsAfter(RELEASE_PIPELINE, spec)).toEqual({ stage: 'train', input: 'checkpoint' });
+    expect(STAGE_NAMES.filter((name) => skipReasonOf(RELEASE_PIPELINE, spec, name) === undefined)).toEqual(['preflight', 'assessQuality', 'convert', 'validateOnAscend', 'approve', 'publish', 'rollOut']);
+    expect(skipReasonOf(RELEASE_PIPELINE, spec, 'label')).toBe('the run begins after train: its input checkpoint is given');
+    expect(beginsAfter(RELEASE_PIPELINE, specOf())).toBeUndefined();
+    expect(skipReasonOf(RELEASE_PIPELINE, RunSpec.parse(minimal()), 'train')).toBe('the spec leaves it out');
   });
 
   it('keeps the attempts of the training in their order', () => {
@@ -84,15 +86,15 @@ describe('the stages', () => {
   it('stand in the order of the design, and each reads only what an earlier one makes', () => {
     expect(STAGE_NAMES).toEqual(['preflight', 'prepareData', 'label', 'train', 'assessQuality', 'convert', 'validateOnAscend', 'approve', 'publish', 'rollOut']);
     for (const stage of STAGE_NAMES)
-      for (const name of STAGE_WIRING[stage].consumes) {
-        const producer = PRODUCERS.get(name);
-        expect(producer === undefined ? false : isBefore(producer, stage), `${stage} reads ${name}`).toBe(true);
+      for (const name of Object.keys(RELEASE_STAGES[stage].consumes)) {
+        const producer = producersOf(RELEASE_PIPELINE).get(name);
+        expect(producer === undefined ? false : isBefore(RELEASE_PIPELINE, producer, stage), `${stage} reads ${name}`).toBe(true);
       }
-    expect(isBefore('train', 'train')).toBe(false);
+    expect(isBefore(RELEASE_PIPELINE, 'train', 'train')).toBe(false);
   });
 
   it('make every artifact once', () => {
-    const made = STAGE_NAMES.flatMap((stage) => Object.keys(STAGE_WIRING[stage].produces));
+    const made = STAGE_NAMES.flatMap((stage) => Object.keys(RELEASE_STAGES[stage].produces));
     expect(new Set(made).size).toBe(made.length);
   });
 });
@@ -101,7 +103,7 @@ describe('the plan of a spec', () => {
   const site = planSiteOf(Site.parse({ ...BUILT_IN_SITE, secrets: { hf: { env: 'HF' } }, approvers: [{ name: 'ana', roles: ['release-manager', 'security'] }, { name: 'ed', roles: ['release-manager'] }] }));
 
   it('tells of every stage whether and how it is taken, and who must approve', () => {
-    const plan = planOf(specOf(), site, 'someone');
+    const plan = planOf(RELEASE_PIPELINE, specOf(), site, 'someone');
     expect(plan.stages.map((stage) => stage.name)).toEqual(STAGE_NAMES);
     expect(plan.stages.find((stage) => stage.name === 'train')).toMatchObject({ skipped: false, reason: null, consumes: ['dataset', 'labels'], produces: ['checkpoint'], attempts: [{ backend: 'ascend', simulated: true, executor: 'local' }, { backend: 'nvidia' }] });
     expect(plan.approvals).toMatchObject([
@@ -112,28 +114,28 @@ describe('the plan of a spec', () => {
 
   it('counts neither the author nor whoever starts the run among those who may decide', () => {
     const free = { ...site, approval: { ...site.approval, excludeAuthor: false } };
-    expect(planOf(specOf(), site, 'ana').approvals[0]).toMatchObject({ role: 'release-manager', members: [] });
-    expect(planOf(specOf(), site, 'ana').problems[0]).toMatchObject({ found: 'the role release-manager with nobody who may decide' });
-    expect(planOf(specOf(), free, 'ana').approvals[0]).toMatchObject({ members: ['ana', 'ed'] });
+    expect(planOf(RELEASE_PIPELINE, specOf(), site, 'ana').approvals[0]).toMatchObject({ role: 'release-manager', members: [] });
+    expect(planOf(RELEASE_PIPELINE, specOf(), site, 'ana').problems[0]).toMatchObject({ found: 'the role release-manager with nobody who may decide' });
+    expect(planOf(RELEASE_PIPELINE, specOf(), free, 'ana').approvals[0]).toMatchObject({ members: ['ana', 'ed'] });
   });
 
   it('says before anything starts that a gate can never be passed', () => {
-    expect(planOf(specOf(), site, 'someone').problems).toMatchObject([{ path: 'stages.approve', found: 'the role security with ana who may decide', expected: 'at least 2' }]);
+    expect(planOf(RELEASE_PIPELINE, specOf(), site, 'someone').problems).toMatchObject([{ path: 'stages.approve', found: 'the role security with ana who may decide', expected: 'at least 2' }]);
   });
 
   it('finds executors, backends and secrets that the site does not have, with what was meant', () => {
     const job = (change: object): RunSpec => RunSpec.parse(minimal({ stages: { prepareData: { job: { command: ['x'], ...change } } } }));
     const narrow = { ...site, executors: { local: { backends: ['cpu'] } } };
-    expect(siteProblems(job({ executor: 'locl' }), site)).toMatchObject([{ path: 'stages.prepareData.job.executor', found: 'the executor locl', suggestion: 'did you mean local?' }]);
-    expect(siteProblems(job({ executor: 'constructor' }), site)).toHaveLength(1);
-    expect(siteProblems(job({ backend: 'ascend' }), narrow)).toMatchObject([{ path: 'stages.prepareData.job.backend', expected: 'a backend of the executor local: cpu' }]);
-    expect(siteProblems(job({ env: { HF_TOKEN: { secret: 'hg' } } }), site)).toMatchObject([{ path: 'stages.prepareData.job.env.HF_TOKEN.secret', suggestion: 'did you mean hf?' }]);
-    expect(siteProblems(job({ env: { HF_TOKEN: { secret: 'hf' } } }), site)).toEqual([]);
+    expect(siteProblems(RELEASE_PIPELINE, job({ executor: 'locl' }), site)).toMatchObject([{ path: 'stages.prepareData.job.executor', found: 'the executor locl', suggestion: 'did you mean local?' }]);
+    expect(siteProblems(RELEASE_PIPELINE, job({ executor: 'constructor' }), site)).toHaveLength(1);
+    expect(siteProblems(RELEASE_PIPELINE, job({ backend: 'ascend' }), narrow)).toMatchObject([{ path: 'stages.prepareData.job.backend', expected: 'a backend of the executor local: cpu' }]);
+    expect(siteProblems(RELEASE_PIPELINE, job({ env: { HF_TOKEN: { secret: 'hg' } } }), site)).toMatchObject([{ path: 'stages.prepareData.job.env.HF_TOKEN.secret', suggestion: 'did you mean hf?' }]);
+    expect(siteProblems(RELEASE_PIPELINE, job({ env: { HF_TOKEN: { secret: 'hf' } } }), site)).toEqual([]);
   });
 
   it('looks at no stage that is skipped', () => {
     const spec = specOf({ inputs: { model: { artifact: digest(1) } } });
-    expect(siteProblems({ ...spec, stages: { ...spec.stages, train: { attempts: ladderOf(spec, 'train').map((plan) => ({ ...plan, executor: 'gone' })) } } }, site)).toEqual([]);
+    expect(siteProblems(RELEASE_PIPELINE, { ...spec, stages: { ...spec.stages, train: { attempts: ladderOf(spec, 'train').map((plan) => ({ ...plan, executor: 'gone' })) } } }, site)).toEqual([]);
   });
 });
 

@@ -135,7 +135,8 @@ describe('the page of a run in the Temporal UI', () => {
 
 describe('the headline of a run', () => {
   it('says what it does, whom it waits for, or how it ended', () => {
-    expect(headline(stateAfter({ type: 'stage_started', stage: 'train' }))).toBe('preflight');
+    expect(headline(stateAfter())).toBe('preflight');
+    expect(headline(stateAfter({ type: 'stage_started', stage: 'train' }))).toBe('train');
     expect(headline(stateAfter(...STAGE_NAMES.slice(0, 3).map((stage) => ({ type: 'stage_skipped', stage, reason: 'x' }) as const), placed))).toBe('train on ascend (simulated), attempt 1');
     expect(headline(stateAfter({ type: 'gate_opened', gate: approvalGate({ roles: [{ role: 'release-manager', quorum: 2 }, { role: 'security', quorum: 1 }] }) }))).toBe('waiting for 2 × release-manager and security at approve');
     expect(headline(stateAfter({ type: 'released', ref: 'tiny:1', digest: digest(1) }, { type: 'ended', status: 'completed' }))).toBe('completed: tiny:1');

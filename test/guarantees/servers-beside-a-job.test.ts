@@ -40,7 +40,7 @@ const validating = (job: string, candidate = SERVE): RunSpecInput =>
   ({ ...base, stages: { convert: { job: shellJob(makes('model'), FAST) }, validateOnAscend: { job: shellJob(job, FAST), servers: servers(candidate) } }, inputs: {} }) as RunSpecInput;
 
 /** The spec needs a checkpoint for convert: one trivial stage before it makes one. */
-const withCheckpoint = (spec: RunSpecInput): RunSpecInput => ({ ...spec, stages: { train: { attempts: [shellJob(makes('checkpoint'), FAST)] }, ...spec.stages } });
+const withCheckpoint = (spec: RunSpecInput): RunSpecInput & { stages: object } => ({ ...spec, stages: { train: { attempts: [shellJob(makes('checkpoint'), FAST)] }, ...spec.stages } });
 
 const ofValidation = (state: RunState): [string, number, string, number | undefined][] => state.jobs.filter((job) => job.stage === 'validateOnAscend').map((job) => [job.server ?? 'job', job.attempt, job.state, job.starts]);
 
@@ -107,7 +107,7 @@ describe('the servers of a stage', () => {
 
   it.each([['kept', undefined], ['continued', { rehearsal: { continueAsNewAfterMs: 0 } }]])('are gone while a person is asked about a job that could not be submitted, and a retry has new ones (%s)', async (name, extra) => {
     const spec = withCheckpoint(validating(`${ASK}; ${verdict('pass', 'the same')}`));
-    Object.assign((spec.stages.validateOnAscend as { job: { env: object } }).job.env, { TOKEN: { secret: 'nobody-has-it' } });
+    Object.assign((spec.stages['validateOnAscend'] as { job: { env: object } }).job.env, { TOKEN: { secret: 'nobody-has-it' } });
     const run = await stack.startRun(`unsubmitted-${name}`, spec, extra);
     const latest = stack.client.workflow.getHandle(`unsubmitted-${name}`);
     const asked = await until(latest, (s) => s.gates['repair.validateOnAscend'] !== undefined && s.jobs.every((job) => job.server === undefined || job.state !== 'running'), 120_000);
@@ -138,8 +138,8 @@ describe('the servers of a stage', () => {
 
   it('that is not ready in time makes the attempt a failure that names its deadline', async () => {
     const spec = withCheckpoint(validating(ASK, 'sleep 600'));
-    Object.assign((spec.stages.validateOnAscend as { servers: { candidate: object }; job: object }).servers.candidate, { readyWithin: '2 seconds' });
-    Object.assign((spec.stages.validateOnAscend as { job: object }).job, { failures: 1 });
+    Object.assign((spec.stages['validateOnAscend'] as { servers: { candidate: object }; job: object }).servers.candidate, { readyWithin: '2 seconds' });
+    Object.assign((spec.stages['validateOnAscend'] as { job: object }).job, { failures: 1 });
     const run = await stack.startRun('late', spec);
     const waiting = await until(run, (s) => s.gates['repair.validateOnAscend'] !== undefined);
     expect(waiting.failure?.message).toMatch(/the server candidate was not ready by 20\d\d-.*: give it longer with readyWithin/);

@@ -2,12 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
+import * as z from 'zod';
 import type { ArtifactRef } from '../../domain/artifact.js';
 import { excludedFrom, requestersOf, unproved, type ApprovalSubject } from '../../domain/approval.js';
 import type { Gate } from '../../domain/gate.js';
 import { rolesOf, type SiteView } from '../../domain/site-view.js';
 import { StartInput } from '../../domain/run-input.js';
-import { RunSpec } from '../../domain/spec.js';
+import { QuorumRules, Name, type QuorumRule } from '../../domain/sections.js';
 import type { StopCode } from '../../domain/failure.js';
 import { oneLine } from '../../domain/text.js';
 import { isStorageFull } from '../../engines/artifacts/store-error.js';
@@ -31,6 +32,8 @@ export interface PublishRequest {
   version: string;
   /** Who asked for the release, as the run has it: it can only add to what the server recorded of the start. */
   requesters: string[];
+  /** What the run's own code and spec ask beside the site's floor: it can only tighten it. */
+  roles?: QuorumRule[];
   gate: Gate;
   model: ArtifactRef;
   evidence: Record<string, ArtifactRef>;
@@ -71,7 +74,7 @@ export function createReleaseActivities(deps: { store: ArtifactStore; siteView: 
         const subject: ApprovalSubject = {
           model: request.model,
           evidence: request.evidence,
-          roles: rolesOf(siteView, spec.stages.approve?.roles ?? []),
+          roles: rolesOf(siteView, [...rolesIn(spec, request.gate.stage), ...(request.roles ?? [])]),
           excluded: excludedFrom(siteView, [...requesters, ...request.requesters]),
           identity: siteView.approval.identity,
         };
@@ -86,10 +89,25 @@ export function createReleaseActivities(deps: { store: ArtifactStore; siteView: 
   };
 }
 
+/** What a release is bound to in any spec, whatever its pipeline. */
+const AskedFor = z.looseObject({
+  model: Name('a model name'),
+  version: Name('a version'),
+  author: z.string().optional(),
+  stages: z.record(z.string(), z.unknown()).default({}),
+});
+type AskedFor = z.infer<typeof AskedFor>;
+
+/** The roles that a spec adds at an approval stage. */
+const rolesIn = (spec: AskedFor, stage: string): QuorumRule[] => {
+  const section = Object.hasOwn(spec.stages, stage) ? spec.stages[stage] : undefined;
+  return z.looseObject({ roles: QuorumRules.default([]) }).safeParse(section).data?.roles ?? [];
+};
+
 /** Who asked for what, from the run's recorded start. */
-function askedForIn(start: unknown): { spec: RunSpec; requesters: string[] } {
+function askedForIn(start: unknown): { spec: AskedFor; requesters: string[] } {
   const input = StartInput.safeParse(start).data;
-  const spec = RunSpec.safeParse((start as { spec?: unknown } | null | undefined)?.spec).data;
+  const spec = AskedFor.safeParse((start as { spec?: unknown } | null | undefined)?.spec).data;
   if (input === undefined || spec === undefined) throw failure('approval_unproved', 'not published: nobody can tell from the start of the run who asked for it; start it with ferry start');
   return { spec, requesters: requestersOf(spec, input) };
 }

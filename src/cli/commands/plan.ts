@@ -32,9 +32,9 @@ Examples:
 }
 
 export async function run(context: CliContext, args: string[]): Promise<number> {
-  const { spec } = await loadSpec({ file: argument(args), cwd: context.cwd });
+  const { spec, pipeline } = await loadSpec({ file: argument(args), cwd: context.cwd });
   const site = await siteIfAny(context);
-  const planned = planOf(spec, site === undefined ? undefined : planSiteOf(site.site), currentUser(context));
+  const planned = planOf(pipeline, spec, site === undefined ? undefined : planSiteOf(site.site), currentUser(context));
   const taken = site === undefined ? undefined : await versionProblem(context, spec);
   const plan = { ...planned, problems: [...planned.problems, ...(taken === undefined ? [] : [taken])] };
   const where = site === undefined ? null : { name: site.site.name, source: site.source, digest: site.digest };

@@ -6,6 +6,7 @@ import { digestOf } from '../../domain/digest.js';
 import { syncDirectoryAsync, writeAtomically } from './durable-file.js';
 import { compareWithManifest, hashTree } from './manifest.js';
 import type { HashedTree } from './manifest.js';
+import { readKind, rememberKind } from './other-kinds.js';
 import { StoreError, systemCode, toStoreError } from './store-error.js';
 import { copyTree, eachLimited, fileStat, listTree, sameStat } from './tree.js';
 import type { FileStat, Tree } from './tree.js';
@@ -63,6 +64,7 @@ export class LocalStore {
       const tree = await listTree(path);
       const hashed = await hashTree(tree, { sync: true });
       if (await this.#isWhole(hashed.digest)) {
+        await this.#keepKind(hashed.digest, options);
         await rm(path, { recursive: true, force: true });
         return this.#ref(hashed, options);
       }
@@ -157,11 +159,18 @@ export class LocalStore {
     return refs;
   }
 
-  /** The reference of an artifact that the store has; whether its files are whole is for `open` and `verify` to say. */
-  async find(digest: string): Promise<ArtifactRef | undefined> {
-    const meta = await readMeta(artifactDir(this.root, digest));
+  /**
+   * The reference of an artifact that the store has, as the given kind if it was ever taken in as that, otherwise as
+   * what it was first. Whether its files are whole is for `open` and `verify` to say.
+   */
+  async find(digest: string, as?: string): Promise<ArtifactRef | undefined> {
+    const directory = artifactDir(this.root, digest);
+    const meta = await readMeta(directory);
     if (meta === undefined) return undefined;
-    return { kind: meta.kind, uri: uriOf(digest), digest, bytes: meta.bytes, ...(meta.annotations && { annotations: meta.annotations }) };
+    const kind = as ?? meta.kind;
+    const again = await readKind(directory, kind);
+    const found = again === undefined ? meta : { kind, annotations: again.annotations };
+    return { kind: found.kind, uri: uriOf(digest), digest, bytes: meta.bytes, ...(found.annotations && { annotations: found.annotations }) };
   }
 
   /** Removes what interrupted calls left under `tmp`; returns how many entries. Younger ones may be in use. */
@@ -224,12 +233,18 @@ export class LocalStore {
         if (systemCode(error) !== 'ENOTEMPTY' && systemCode(error) !== 'EEXIST') throw error;
       }
       // Another adopter of the same content was first; what is there is as good as ours if it is whole.
-      if ((await this.#isWhole(hashed.digest)) || (await this.verify(hashed.digest)).length === 0) return;
+      if ((await this.#isWhole(hashed.digest)) || (await this.verify(hashed.digest)).length === 0) return await this.#keepKind(hashed.digest, options);
       const broken = join(this.root, 'tmp', randomUUID());
       await rename(target, broken).catch(() => undefined);
       await rm(broken, { recursive: true, force: true });
     }
     throw new StoreError('storage_error', `could not put ${hashed.digest} into the store: another process keeps replacing it`);
+  }
+
+  /** Where the same content is taken in as something else than before. */
+  async #keepKind(digest: string, { kind, annotations }: TakeInOptions): Promise<void> {
+    const known = await this.find(digest, kind);
+    if (known?.kind !== kind || (annotations !== undefined && digestOf(known.annotations ?? {}) !== digestOf(annotations))) rememberKind(artifactDir(this.root, digest), kind, annotations);
   }
 
   #ref(hashed: HashedTree, options: TakeInOptions): ArtifactRef {

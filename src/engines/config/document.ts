@@ -11,22 +11,11 @@ const MAX_BYTES = 1024 * 1024;
 /** Aliases that may be resolved. Each may stand for a mapping with further ones, so the number multiplies. */
 const MAX_ALIASES = 100;
 
-export interface ReadDocument<T> {
-  /** With defaults filled in. */
-  parsed: T;
-  /** As it was written. */
-  raw: unknown;
-}
-
 /**
- * Reads a YAML or JSON file and parses it by a schema.
- * @throws InvalidDocument with every problem of the file.
+ * Reads a YAML or JSON file as it was written.
+ * @throws InvalidDocument with every mistake of its syntax.
  */
-export async function readDocument<T>(file: string, what: string, schema: z.ZodType<T>): Promise<ReadDocument<T>> {
-  const text = await readBounded(file, what);
-  const raw = parse(text, file, what);
-  return { raw, parsed: validate(raw, file, what, schema) };
-}
+export const readDocument = async (file: string, what: string): Promise<unknown> => parse(await readBounded(file, what), file, what);
 
 /** @throws InvalidDocument with every problem of the document, each with the nearest right key where there is one. */
 export function validate<T>(raw: unknown, file: string, what: string, schema: z.ZodType<T>): T {

@@ -38,7 +38,7 @@ export async function loadSite({ path, env, cwd, builtIn }: SiteInput): Promise<
   const named = path ?? (env === '' ? undefined : env) ?? (existsSync(inFolder) ? inFolder : undefined);
   if (named !== undefined) {
     const source = resolve(cwd, named);
-    const { parsed } = await readDocument(source, WHAT, Site);
+    const parsed = validate(await readDocument(source, WHAT), source, WHAT, Site);
     return { site: parsed, source, digest: digestOf(parsed) };
   }
   if (!builtIn) {

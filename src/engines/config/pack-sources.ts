@@ -106,9 +106,9 @@ export async function lookUpArtifact(store: LocalStore, digest: string): Promise
   return ref;
 }
 
-/** What a store knows of an artifact. @throws StoreError `artifact_missing` */
-export async function findArtifact(store: LocalStore, digest: string): Promise<ArtifactRef> {
-  const found = (await store.has(digest)) ? (await store.list()).find((ref) => ref.digest === digest) : undefined;
+/** What a store knows of an artifact, as a kind that it was taken in as. @throws StoreError `artifact_missing` */
+export async function findArtifact(store: LocalStore, digest: string, kind?: string): Promise<ArtifactRef> {
+  const found = await store.find(digest, kind);
   if (found === undefined) throw new StoreError('artifact_missing', `${digest} is not in the store at ${store.root}: take it in with ferry artifact add PATH --kind KIND, or name another artifact`);
   return found;
 }

@@ -21,7 +21,7 @@ export interface JobPlan {
   /** Digests of everything that must be in the store before the job starts. */
   needs: string[];
   codeDir?: string;
-  outputs: Record<string, { kind: string; optional?: boolean }>;
+  outputs: Record<string, { kind: string; optional?: boolean; annotations?: Record<string, string> }>;
   /** A server: its wrapper gives it a free port in FERRY_PORT. */
   serves?: boolean;
   graceMs: number;

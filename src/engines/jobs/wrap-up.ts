@@ -44,7 +44,10 @@ export async function collectOutputs(jobDir: string, record: JobRecord): Promise
     }
     mkdirSync(record.storeRoot, { recursive: true });
     const store = new LocalStore(record.storeRoot);
-    for (const name of present) outputs[name] = await store.adopt(join(out, name), { kind: record.outputs[name]?.kind ?? 'output' });
+    for (const name of present) {
+      const { kind = 'output', annotations } = record.outputs[name] ?? {};
+      outputs[name] = await store.adopt(join(out, name), { kind, ...(annotations === undefined ? {} : { annotations }) });
+    }
     return { outputs };
   } catch (error) {
     return { outputs, problem: problemOf(error) };

@@ -14,13 +14,14 @@ import type { RunInput } from '../../../src/domain/run-input.js';
 import { initialState, type RunState } from '../../../src/domain/run-state.js';
 import { rolesOf, type SiteView } from '../../../src/domain/site-view.js';
 import type { RunSpecInput } from '../../../src/domain/spec.js';
-import { STAGE_NAMES } from '../../../src/domain/stage.js';
+import { RELEASE_PIPELINE, RELEASE_STAGES, STAGE_NAMES } from '../../../src/domain/stage.js';
 import { StoreError } from '../../../src/engines/artifacts/store-error.js';
 import { listReleases, readRelease } from '../../../src/engines/oci/read-release.js';
 import type { RunContext } from '../../../src/workflows/run-context.js';
 import type { PipelineShape } from '../../../src/workflows/pipeline.js';
+import type { StageCall } from '../../../src/workflows/stage.js';
 import { publish } from '../../../src/workflows/stages/publish.js';
-import { subjectOf } from '../../../src/workflows/stages/approve.js';
+import { subjectOf } from '../../../src/workflows/stages/approval-stage.js';
 import { FULL_SPEC, approvalGate, artifact, at, decision, specOf } from '../../domain/kit.js';
 import { ENCRYPTED, accepted, payload, serverWith, signalled, started, task } from './kit.js';
 
@@ -147,18 +148,26 @@ describe('publishing', () => {
 
 describe('the stages of a run', () => {
   const stateWith = (change: Partial<RunState>): RunState => ({ ...initialState({ run: 'run-1', runUid: 'uid-00001', model: 'tiny', version: '1', specDigest: 'x', requestedBy: 'ed', requesters: ['ed', 'alice', 'bob'], startedAt: at(0), order: [...STAGE_NAMES] }), ...change });
-  const contextOf = (state: RunState): RunContext => ({ state, spec: specOf({ stages: { ...FULL_SPEC.stages, approve: {} } }), inputsFor: () => ({ model }), emit: () => undefined }) as unknown as RunContext;
+  const callOf = (state: RunState, name: 'approve' | 'publish'): StageCall => ({
+    ctx: { state, pipeline: RELEASE_PIPELINE, spec: specOf({ stages: { ...FULL_SPEC.stages, approve: {} } }), emit: () => undefined } as unknown as RunContext,
+    shape: {} as PipelineShape,
+    name,
+    section: name,
+    description: RELEASE_STAGES[name],
+    inputs: { model },
+    params: {},
+  });
 
   it('put nobody before the gate who asked for the release in any way', () => {
-    expect(subjectOf(contextOf(stateWith({})), SITE).excluded).toEqual(['alice', 'bob', 'ed']);
+    expect(subjectOf(callOf(stateWith({}), 'approve'), SITE).excluded).toEqual(['alice', 'bob', 'ed']);
     const lax = { ...SITE, approval: { ...SITE.approval, excludeAuthor: false } };
-    expect(subjectOf(contextOf(stateWith({})), lax).excluded).toEqual([]);
+    expect(subjectOf(callOf(stateWith({}), 'approve'), lax).excluded).toEqual([]);
   });
 
   it('publish nothing on the approval of a round that was sent back', async () => {
     const gate: Gate = approvedBy('ana', ['alice']).gate;
     const state = stateWith({ gates: { approve: gate }, round: 2 });
     const later = { ...state, stages: { ...state.stages, approve: { ...state.stages['approve'], round: 2 } } } as RunState;
-    await expect(publish.run(contextOf(later), {} as PipelineShape)).rejects.toMatchObject({ failure: { kind: 'approval_unproved', message: expect.stringContaining('round 1') } });
+    await expect(publish.run(callOf(later, 'publish'))).rejects.toMatchObject({ failure: { kind: 'approval_unproved', message: expect.stringContaining('round 1') } });
   });
 });

@@ -35,7 +35,7 @@ describe('a run spec', () => {
     const yaml = await load(`${HEAD}stages:\n  train:\n    attempts:\n      - command: [node, train.js]\n        backoff: 1 second\n`);
     const json = await load(JSON.stringify({ schema: 'modelferry.run/1', model: 'tiny', version: 'v1', stages: { train: { attempts: [{ command: ['node', 'train.js'], backoff: '1 second' }] } } }), 'spec.json');
     expect(yaml).toEqual(json);
-    expect(yaml.stages.train?.attempts[0]).toMatchObject({ backend: 'cpu', executor: 'local', backoff: 1000 });
+    expect(yaml.stages['train']?.attempts?.[0]).toMatchObject({ backend: 'cpu', executor: 'local', backoff: 1000 });
   });
 
   it('tells every problem at once, each with path, found, expected and the nearest right key or value', async () => {

@@ -7,7 +7,7 @@ export function createLocalDirStore({ path }: { path: string }): ArtifactStore {
   return {
     kind: 'local-dir',
     add: (source, options) => store.add(source, options),
-    find: (digest) => store.find(digest),
+    find: (digest, as) => store.find(digest, as),
     verify: (digest) => store.verify(digest),
     files: (digest) => store.files(digest),
   };

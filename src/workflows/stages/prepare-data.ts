@@ -1,3 +1,0 @@
-import { jobStage } from './job-stage.js';
-
-export const prepareData = jobStage('prepareData');

@@ -1,3 +1,0 @@
-import { jobStage } from './job-stage.js';
-
-export const validateOnAscend = jobStage('validateOnAscend');

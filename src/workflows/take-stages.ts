@@ -1,0 +1,235 @@
+import { CancellationScope, ContinueAsNew, isCancellation } from '@temporalio/workflow';
+import { misfits, plainType, type ArtifactRef, type ArtifactType } from '../domain/artifact.js';
+import { repairGateId } from '../domain/ids.js';
+import type { Params } from '../domain/job.js';
+import { itemStage, type Consumed, type Produced } from '../domain/pipeline.js';
+import { artifactsOf, isLive, outputName, stageOf } from '../domain/run-state.js';
+import { endJobsOf } from './end-jobs.js';
+import type { PipelineRun, PipelineShape, RunnablePipeline } from './pipeline.js';
+import { repair } from './repair.js';
+import type { RunContext } from './run-context.js';
+import type { Artifact, FanOutItem, StageCall, StageDefinition } from './stage.js';
+import { StageTrouble, troubleOf } from './stage-trouble.js';
+
+/** Jobs that a fan-out has at once unless its caller says otherwise. */
+const DEFAULT_LIMIT = 4;
+
+/** A run's state holds every item, within its bound. */
+const MAX_ITEMS = 50;
+
+const ITEM = /^[A-Za-z0-9][A-Za-z0-9-]{0,39}$/;
+
+export interface StageTaking {
+  ctx: RunContext;
+  shape: PipelineShape;
+  runnable: RunnablePipeline;
+  /** Written here: the names of the artifacts with which each stage was called. */
+  wired: Map<string, readonly string[]>;
+}
+
+/** Thrown through a pipeline's body when a person has sent the run back: the body is called from its start again. */
+class SentBack extends Error {}
+
+/** One call of the body. */
+interface Pass {
+  underWay: Map<string, Promise<unknown>>;
+  /** What the first stage to fail threw: a body that catches it does not get past it. */
+  failed: { error: unknown } | undefined;
+}
+
+/** Calls a pipeline's body until it has gone through: anew after each send-back, when what is done returns at once. */
+export async function takeStages(taking: StageTaking): Promise<void> {
+  while ((await passThrough(taking)) === 'sent back');
+  for (const name of taking.ctx.state.order)
+    if (stageOf(taking.ctx.state, name).state === 'pending') taking.ctx.emit({ type: 'stage_skipped', stage: name, reason: 'the pipeline did not take it' });
+}
+
+async function passThrough(taking: StageTaking): Promise<'done' | 'sent back'> {
+  const { ctx, runnable } = taking;
+  const { round } = ctx.state;
+  const pass: Pass = { underWay: new Map(), failed: undefined };
+  const { underWay } = pass;
+  const scope = new CancellationScope();
+  try {
+    await scope.run(async () => {
+      await runnable.body(stageFunctions(taking, pass), runOf(taking));
+      // Called and not waited for: a run has not ended before all of its stages have, and none fails unheard.
+      await Promise.allSettled(underWay.values());
+      if (pass.failed !== undefined) throw pass.failed.error;
+    });
+  } catch (error) {
+    if (error instanceof ContinueAsNew) throw error;
+    const abandoned = [...underWay.keys()];
+    if (abandoned.length > 0) {
+      // Beside the one that failed or was sent back: they must not start jobs while the run ends, or begins anew.
+      scope.cancel();
+      await Promise.allSettled(underWay.values());
+    }
+    if (!(error instanceof SentBack)) throw error;
+    for (const name of abandoned) await endWhatIsRedone(ctx, name);
+  }
+  return ctx.state.round === round ? 'done' : 'sent back';
+}
+
+/** A job that was alive when its stage was sent back works for nobody any more. */
+async function endWhatIsRedone(ctx: RunContext, name: string): Promise<void> {
+  if (stageOf(ctx.state, name).state === 'pending' && ctx.state.jobs.some((job) => job.stage === name && isLive(job))) await endJobsOf(ctx, name, 'replaced');
+}
+
+function runOf({ ctx, runnable }: StageTaking): PipelineRun {
+  const { params, model, version } = ctx.spec;
+  return { params, model, version, inputs: Object.fromEntries(Object.entries(runnable.pipeline.inputs).map(([name, type]) => [name, handleOf(ctx, name, type)])) };
+}
+
+/** Reads the state when it is asked: a person may have put another artifact in its place meanwhile. */
+function handleOf(ctx: RunContext, name: string, type: ArtifactType): Artifact {
+  return {
+    type: plainType(type),
+    name,
+    get ref() {
+      return artifactsOf(ctx.state)[name];
+    },
+  };
+}
+
+type Given = Readonly<Record<string, Artifact | readonly Artifact[] | undefined>>;
+type Made = Record<string, Artifact>;
+
+function stageFunctions(taking: StageTaking, pass: Pass): Record<string, unknown> {
+  const { ctx, runnable } = taking;
+  const tracked = (one: OneStage): Promise<Made> => {
+    if (pass.underWay.has(one.name)) throw new TypeError(`the stage ${one.name} was called while it was under way; wait for it first`);
+    const taken = takeTracked(one);
+    pass.underWay.set(one.name, taken);
+    // Whoever called may not be waiting for it: it is heard at the end of the body, and is no unhandled rejection before.
+    taken.catch(() => undefined);
+    return taken;
+  };
+  const takeTracked = async (one: OneStage): Promise<Made> => {
+    try {
+      await take(taking, one);
+    } catch (error) {
+      pass.failed ??= { error };
+      throw error;
+    } finally {
+      pass.underWay.delete(one.name);
+    }
+    const stage = stageOf(ctx.state, one.name);
+    return outputsOf(ctx, one.definition, (output) => outputName(stage, output));
+  };
+  return Object.fromEntries(
+    Object.entries(runnable.stages).map(([key, definition]) => [
+      key,
+      Object.assign((given: Given = {}) => tracked({ key, name: key, definition, given, params: {} }), {
+        each: async (items: readonly FanOutItem[], given: Given = {}, { limit = DEFAULT_LIMIT }: { limit?: number } = {}) => {
+          const list = expand(ctx, key, items);
+          return await limited(list, limit, ({ id, params }) => tracked({ key, name: itemStage(key, id), definition, given, params: { ...params, item: id } }));
+        },
+      }),
+    ]),
+  );
+}
+
+const outputsOf = (ctx: RunContext, { description }: StageDefinition, nameOf: (output: string) => string): Made =>
+  Object.fromEntries(Object.entries(description.produces).map(([output, type]: [string, Produced]) => [output, handleOf(ctx, nameOf(output), type)]));
+
+/** The items as stages of the run; none where the stage is left out. */
+function expand(ctx: RunContext, key: string, items: readonly FanOutItem[]): { id: string; params?: Params }[] {
+  if (Object.hasOwn(ctx.state.stages, key) && stageOf(ctx.state, key).state === 'skipped') return [];
+  const list = items.map((item) => (typeof item === 'string' ? { id: item } : item));
+  const ids = list.map(({ id }) => id);
+  const wrong = ids.find((id, i) => !ITEM.test(id) || ids.indexOf(id) !== i);
+  if (wrong !== undefined) throw new TypeError(`${JSON.stringify(wrong)} cannot be an item of ${key}: each id once, of letters, digits and dashes, at most 40`);
+  if (ids.length > MAX_ITEMS) throw new TypeError(`${ids.length} items of ${key}; a run holds at most ${MAX_ITEMS}: let one job do several`);
+  if (ids.length === 0) {
+    if (Object.hasOwn(ctx.state.stages, key)) ctx.emit({ type: 'stage_skipped', stage: key, reason: 'there was nothing to take it for' });
+    return [];
+  }
+  const there = ctx.state.order.filter((name) => stageOf(ctx.state, name).of === key);
+  if (there.join() !== ids.map((id) => itemStage(key, id)).join()) ctx.emit({ type: 'stage_expanded', stage: key, items: ids });
+  return list;
+}
+
+/** At most `limit` at a time, in order; the results in the order of the items. */
+async function limited<T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let i = next++; i < items.length; i = next++) results[i] = await work(items[i] as T);
+  };
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(limit, items.length)) }, worker));
+  return results;
+}
+
+interface OneStage {
+  key: string;
+  /** In the run. */
+  name: string;
+  definition: StageDefinition;
+  given: Given;
+  params: Params;
+}
+
+/** Takes a stage until it is done: again after each repair. */
+async function take(taking: StageTaking, one: OneStage): Promise<void> {
+  const { ctx } = taking;
+  checkTypes(one);
+  taking.wired.set(one.name, replaceable(one));
+  const { round } = ctx.state;
+  while (!['done', 'skipped'].includes(stageOf(ctx.state, one.name).state)) {
+    await takeOnce(taking, one);
+    if (ctx.state.round !== round) throw new SentBack();
+  }
+}
+
+const given = ({ definition, given: all }: OneStage): [string, Consumed, readonly Artifact[]][] =>
+  Object.entries(definition.description.consumes).map(([name, type]) => [name, type, [all[name] ?? []].flat()]);
+
+/** The compiler holds this too, where a pipeline is compiled. */
+function checkTypes(one: OneStage): void {
+  for (const [name, type, artifacts] of given(one)) {
+    for (const artifact of artifacts) {
+      const wrong = misfits(type, artifact.type);
+      if (wrong.length > 0) throw new TypeError(`the stage ${one.name} cannot read ${artifact.name} as ${name}: ${wrong.join(', ')}`);
+    }
+  }
+}
+
+/** A release is what people approved: put in by hand it would be rolled out without them. */
+const replaceable = (one: OneStage): string[] => given(one).flatMap(([, type, artifacts]) => (type.kind === 'release' ? [] : artifacts.map(({ name }) => name)));
+
+function callOf({ ctx, shape }: StageTaking, one: OneStage): StageCall {
+  const inputs: Record<string, ArtifactRef> = {};
+  for (const [name, { many }, artifacts] of given(one)) for (const artifact of artifacts) if (artifact.ref !== undefined) inputs[many === true ? artifact.name : name] = artifact.ref;
+  return { ctx, shape, name: one.name, section: one.key, description: one.definition.description, inputs, params: one.params };
+}
+
+function checkInputs(one: OneStage): void {
+  for (const [name, { kind, optional }, artifacts] of given(one)) {
+    if (optional === true || artifacts.some(({ ref }) => ref !== undefined)) continue;
+    throw new StageTrouble({ kind: 'missing_file', message: `there is no ${name} for ${one.name} to read: no stage made the ${kind}, and the run did not begin with one`, owner: 'requester', nextAction: 'ask_human' });
+  }
+}
+
+async function takeOnce(taking: StageTaking, one: OneStage): Promise<void> {
+  const { ctx, shape } = taking;
+  const { name, definition } = one;
+  // After continue-as-new at a repair gate the stage's body must not run again before somebody has answered.
+  if (stageOf(ctx.state, name).gate === repairGateId(name)) return await repair(ctx, shape, name, ctx.state.failure);
+  try {
+    checkInputs(one);
+    const call = callOf(taking, one);
+    if (stageOf(ctx.state, name).state === 'pending') {
+      if ((await definition.reuse?.(call)) === true) return;
+      ctx.emit({ type: 'stage_started', stage: name, identity: definition.identity?.(call) });
+    }
+    const result = await definition.run(call);
+    if (result === undefined) return;
+    const { outputs = {}, figures = {}, identity, reason } = result;
+    ctx.emit({ type: 'stage_done', stage: name, outputs, figures, identity, reason });
+  } catch (error) {
+    const trouble = isCancellation(error) ? undefined : troubleOf(error);
+    if (trouble === undefined) throw error;
+    await repair(ctx, shape, name, trouble);
+  }
+}
