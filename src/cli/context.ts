@@ -30,4 +30,6 @@ export interface CliContext {
   connection: { address?: string; namespace?: string; profile?: string };
   /** From `--site`. */
   sitePath?: string;
+  /** From `--pipelines`. */
+  pipelinesPath?: string;
 }

@@ -15,7 +15,7 @@ export interface CommandEntry {
   readonly summary: string;
   readonly load: () => Promise<CommandModule>;
   /** Which of the common options it takes, besides `--json` and `--no-color`. */
-  readonly takes: readonly ('server' | 'site')[];
+  readonly takes: readonly ('server' | 'site' | 'pipelines')[];
   /**
    * What SIGINT and SIGTERM do: `end` the command with 130 or 143; only `tell` it by `context.signal`, and its own exit
    * code counts; or leave them to it altogether, which is then its `own` business. Default `end`.
@@ -25,11 +25,11 @@ export interface CommandEntry {
 
 /** Every command, in the order of the help. Nothing here loads one. */
 export const COMMANDS: readonly CommandEntry[] = [
-  { name: 'dev', summary: 'run a Temporal server with its Web UI and a worker on this machine', takes: ['server', 'site'], signals: 'own', load: () => import('./commands/dev.js') },
+  { name: 'dev', summary: 'run a Temporal server with its Web UI and a worker on this machine', takes: ['server', 'site', 'pipelines'], signals: 'own', load: () => import('./commands/dev.js') },
   { name: 'demo', summary: 'bring a small real model from text to an approved release, on this machine', takes: ['server', 'site'], signals: 'own', load: () => import('./commands/demo.js') },
-  { name: 'worker', summary: 'run a worker for this site', takes: ['server', 'site'], signals: 'tell', load: () => import('./commands/worker.js') },
-  { name: 'plan', summary: 'show what a spec would do, and what is wrong with it', takes: ['site'], load: () => import('./commands/plan.js') },
-  { name: 'start', summary: 'start a run', takes: ['server', 'site'], load: () => import('./commands/start.js') },
+  { name: 'worker', summary: 'run a worker for this site', takes: ['server', 'site', 'pipelines'], signals: 'tell', load: () => import('./commands/worker.js') },
+  { name: 'plan', summary: 'show what a spec would do, and what is wrong with it', takes: ['site', 'pipelines'], load: () => import('./commands/plan.js') },
+  { name: 'start', summary: 'start a run', takes: ['server', 'site', 'pipelines'], load: () => import('./commands/start.js') },
   { name: 'list', summary: 'list runs, newest first', takes: ['server'], load: () => import('./commands/list.js') },
   { name: 'status', summary: 'show where a run stands and who is waited for', takes: ['server'], load: () => import('./commands/status.js') },
   { name: 'watch', summary: 'follow a run until it ends', takes: ['server'], load: () => import('./commands/watch.js') },
@@ -38,7 +38,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'approve', summary: 'approve a release at its gate', takes: ['server'], load: () => import('./commands/approve.js') },
   { name: 'reject', summary: 'reject a release, or send it back to a stage', takes: ['server'], load: () => import('./commands/reject.js') },
   { name: 'retry', summary: 'answer the repair gate of a stage that failed for good', takes: ['server'], load: () => import('./commands/retry.js') },
-  { name: 'resume', summary: 'start a linked run that takes over what an earlier one made', takes: ['server'], load: () => import('./commands/resume.js') },
+  { name: 'resume', summary: 'start a linked run that takes over what an earlier one made', takes: ['server', 'pipelines'], load: () => import('./commands/resume.js') },
   { name: 'cancel', summary: 'end a run; its jobs save first', takes: ['server'], load: () => import('./commands/cancel.js') },
   { name: 'jobs list', summary: 'list jobs, of one run or of all executors', takes: ['server'], load: () => import('./commands/jobs-list.js') },
   { name: 'gc', summary: 'end jobs whose run has ended', takes: ['server'], load: () => import('./commands/gc.js') },

@@ -16,7 +16,8 @@ Options for every command:
   -V, --version    the version
 
 Server: --address HOST:PORT, --namespace NAME, --profile NAME; then TEMPORAL_ADDRESS and the other variables of the
-Temporal SDK; then the running ferry dev. Site: --site FILE; then FERRY_SITE; then ./ferry.site.yaml.
+Temporal SDK; then the running ferry dev. Site: --site FILE; then FERRY_SITE; then ./ferry.site.yaml. Pipelines of your
+own: --pipelines FILE; then FERRY_PIPELINES; then modelferry.pipelines of ./package.json.
 
 Examples:
   $ ferry dev

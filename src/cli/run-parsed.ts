@@ -26,7 +26,7 @@ export async function runParsed(entry: CommandEntry, args: readonly string[], wo
       if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done; // the help was asked for
       throw error;
     }
-    const { json, color, address, namespace, profile, site, ...options } = command.opts<CommonOptions>();
+    const { json, color, address, namespace, profile, site, pipelines, ...options } = command.opts<CommonOptions>();
     const context: CliContext = {
       env: world.env,
       cwd: world.cwd,
@@ -42,6 +42,7 @@ export async function runParsed(entry: CommandEntry, args: readonly string[], wo
       signal: world.signal,
       connection: { address, namespace, profile },
       sitePath: site,
+      pipelinesPath: pipelines,
     };
     return await module.run(context, command.args, options);
   } catch (error) {
@@ -56,12 +57,14 @@ interface CommonOptions extends Record<string, unknown> {
   namespace?: string;
   profile?: string;
   site?: string;
+  pipelines?: string;
 }
 
 function addCommonOptions(command: Command, { takes }: CommandEntry): void {
   command.optionsGroup('Common options:');
   command.option('--json', 'one JSON document on stdout, all else on stderr').option('--no-color', 'plain text');
   if (takes.includes('site')) command.option('--site <file>', 'site file (default: FERRY_SITE, then ./ferry.site.yaml)');
+  if (takes.includes('pipelines')) command.option('--pipelines <file>', 'module of pipelines of your own (default: FERRY_PIPELINES, then ./package.json)');
   if (takes.includes('server'))
     command
       .option('--address <host:port>', 'Temporal server (default: TEMPORAL_ADDRESS, then the running ferry dev)')

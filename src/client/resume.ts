@@ -9,7 +9,7 @@ import type { RunInput, TakenOver } from '../domain/run-input.js';
 import { beginsAfter, isBefore, producersOf, type PipelineDescription } from '../domain/pipeline.js';
 import { artifactsOf, sectionName, stageOf, type RunState } from '../domain/run-state.js';
 import { sectionOf } from '../domain/sections.js';
-import { runSpecOf, type Pipelines, type RunSpec, type RunSpecInput } from '../domain/spec.js';
+import { pipelineOf, runSpecOf, type Pipelines, type RunSpec, type RunSpecInput } from '../domain/spec.js';
 import { readRun } from './describe.js';
 import { ClientError, EXIT_UNREACHABLE, EXIT_USAGE } from './errors.js';
 import { startInputOf } from './run-record.js';
@@ -27,8 +27,8 @@ export interface ResumeInput {
   run: string;
   /** The first stage that is done anew. */
   from: string;
-  /** Pipelines besides the built-in ones, by name. */
-  pipelines?: Pipelines;
+  /** Asked for the pipelines besides the built-in ones, where the run is of none of those. */
+  own?: () => Promise<Pipelines>;
   /** Parameters by full or bare name. */
   set?: Record<string, unknown>;
   /** Default: `<RUN>-r1`, or the next number that is free. */
@@ -50,13 +50,13 @@ export interface ResumedRun extends StartedRun {
  * @throws ClientError `run_unknown`, `unknown_pipeline`, `unknown_stage`, `unknown_parameter`, `not_a_run`, `run_exists` (exit 2), `no_worker`
  * (exit 4) when the state of the earlier run cannot be read.
  */
-export async function resumeRun({ client, run, from, pipelines, set = {}, id, requestedBy, ui }: ResumeInput): Promise<ResumedRun> {
+export async function resumeRun({ client, run, from, own, set = {}, id, requestedBy, ui }: ResumeInput): Promise<ResumedRun> {
   checkNames(id ?? run, requestedBy);
   const { state, description } = await readRun({ client, run, timeoutMs: STATE_TIMEOUT_MS });
   if (state === undefined)
     throw new ClientError({ code: 'no_worker', message: `The state of ${run} cannot be read: it left none with its end, and no worker answers for it`, hint: 'Start a worker with: ferry worker, then repeat the command; nothing was started', exitCode: EXIT_UNREACHABLE });
   const earlier = await startInputOf(client, run, description.runId);
-  const pipeline = earlier === undefined ? undefined : pipelineFor(earlier.spec, pipelines);
+  const pipeline = earlier === undefined ? undefined : pipelineFor(earlier.spec, pipelineOf(earlier.spec) === undefined ? await own?.() : undefined);
   const spec = earlier === undefined || pipeline === undefined ? undefined : runSpecOf(pipeline).safeParse(earlier.spec).data;
   if (earlier === undefined || pipeline === undefined || spec === undefined)
     throw new ClientError({ code: 'not_a_run', message: `${run} was not started with a run spec that this version understands`, hint: 'Start a new run with: ferry start SPEC', exitCode: EXIT_USAGE });

@@ -17,6 +17,7 @@ import type { Site } from '../domain/site.js';
 import { packageFile } from '../engines/package-files.js';
 import { hostIdentity } from '../engines/jobs/process-identity.js';
 import { SWEEP_JOBS } from '../domain/names.js';
+import { bundlePipelines } from './bundle-pipelines.js';
 import { temporalLogger } from './logger.js';
 import { queueOf, siteViewOf } from './site-view.js';
 
@@ -29,6 +30,8 @@ export interface WorkerSettings {
   /** With absolute paths. */
   site: Site;
   logger: pino.Logger;
+  /** The module with pipelines of one's own; absolute. Without it the worker has the built-in ones. */
+  pipelines?: string;
   env: Readonly<Record<string, string | undefined>>;
   /** Where a test kills the worker while it submits a job. */
   onSubmitStep?: (step: SubmitStep) => void;
@@ -79,7 +82,7 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
     await Worker.create({
       ...common,
       taskQueue: WORKFLOW_QUEUE,
-      workflowBundle: { codePath: BUNDLE },
+      workflowBundle: settings.pipelines === undefined ? { codePath: BUNDLE } : await bundlePipelines({ file: settings.pipelines, logger: temporalLogger(logger) }),
       activities: { ...createSiteActivities({ siteView }), ...createArtifactActivities({ store }), ...createReleaseActivities({ store, siteView, client, releasesRoot }), ...createRunActivities({ store, client }) },
     }),
   ];

@@ -2,6 +2,7 @@ import type { ArtifactRef, ArtifactType, Facets } from '../domain/artifact.js';
 import type { Params } from '../domain/job.js';
 import type { Consumed, Produced, StageDescription } from '../domain/pipeline.js';
 import type { StageIdentity } from '../domain/run-state.js';
+import type { SectionInput } from '../domain/sections.js';
 import type { PipelineShape } from './pipeline.js';
 import type { RunContext } from './run-context.js';
 
@@ -88,3 +89,9 @@ export interface StageFunction<C extends ConsumedByName, P extends ProducedByNam
 
 /** The stages of a pipeline by their keys, as its body calls them. */
 export type StageFunctions<S extends Readonly<Record<string, StageDefinition>>> = { readonly [N in keyof S]: S[N] extends StageDefinition<infer C, infer P> ? StageFunction<C, P> : never };
+
+/** A stage together with what a spec would otherwise have to say of it, and may still change in part. */
+export const configured = <const C extends ConsumedByName, const P extends ProducedByName>(stage: StageDefinition<C, P>, section: SectionInput = {}): StageDefinition<C, P> => ({
+  ...stage,
+  description: { ...stage.description, defaults: { ...section } },
+});

@@ -47,7 +47,7 @@ export async function run(context: CliContext, _args: string[], options: unknown
     const { port, uiPort, headless } = parsed.data;
     let dev: RunningDev;
     try {
-      dev = await startDev({ home, cwd, env, connection: context.connection, port, uiPort: headless ? null : uiPort, site, say, signal: signals.first });
+      dev = await startDev({ home, cwd, env, connection: context.connection, port, uiPort: headless ? null : uiPort, site, pipelines: context.pipelinesPath, say, signal: signals.first });
     } catch (error) {
       // Given up while starting; nothing is left running.
       if (signals.first.aborted && error === signals.first.reason) return signals.exitCode;

@@ -10,6 +10,7 @@ import type { CliContext } from '../context.js';
 import { EXIT } from '../errors.js';
 import { argument, currentUser } from '../options.js';
 import { pageWidth, printJson, printLines } from '../output.js';
+import { ownPipelines } from '../pipelines.js';
 import { versionProblem } from '../release.js';
 import { table, truncate } from '../render/layout.js';
 import { makeStyle } from '../render/style.js';
@@ -32,7 +33,7 @@ Examples:
 }
 
 export async function run(context: CliContext, args: string[]): Promise<number> {
-  const { spec, pipeline } = await loadSpec({ file: argument(args), cwd: context.cwd });
+  const { spec, pipeline } = await loadSpec({ file: argument(args), cwd: context.cwd, own: () => ownPipelines(context) });
   const site = await siteIfAny(context);
   const planned = planOf(pipeline, spec, site === undefined ? undefined : planSiteOf(site.site), currentUser(context));
   const taken = site === undefined ? undefined : await versionProblem(context, spec);

@@ -6,6 +6,7 @@ import type { CliContext } from '../context.js';
 import { EXIT } from '../errors.js';
 import { argument, collect, currentUser, parseOptions, parsePairs } from '../options.js';
 import { printJson, printLines } from '../output.js';
+import { ownPipelines } from '../pipelines.js';
 import { withServer } from '../server.js';
 
 const Options = z.object({ from: z.string().min(1), set: z.array(z.string()), id: z.string().optional() });
@@ -34,7 +35,7 @@ export async function run(context: CliContext, args: string[], options: unknown)
   const { from, set, id } = parseOptions(Options, options, 'resume');
   const changes = parsePairs(set, '--set');
   return await withServer(context, async ({ client, ui }) => {
-    const resumed = await resumeRun({ client, run: argument(args), from, set: changes, id, requestedBy: currentUser(context), ui });
+    const resumed = await resumeRun({ client, run: argument(args), from, own: () => ownPipelines(context), set: changes, id, requestedBy: currentUser(context), ui });
     const earlier = resumed.resumedFrom.run;
     if (resumed.earlierState === 'running') context.stderr.write(`${earlier} is still running: two runs of one release are alive now; end it with: ferry cancel ${shellQuote(earlier)}\n`);
     if (context.json) printJson(context, resumed);

@@ -7,6 +7,7 @@ import { EXIT } from '../errors.js';
 import { exitCodeOf, follow } from '../follow.js';
 import { argument, currentUser, parseOptions } from '../options.js';
 import { printJson, printLines } from '../output.js';
+import { ownPipelines } from '../pipelines.js';
 import { ChangeTeller } from '../render/changes.js';
 import { versionProblem } from '../release.js';
 import { withServer } from '../server.js';
@@ -37,7 +38,7 @@ Examples:
 
 export async function run(context: CliContext, args: string[], options: unknown): Promise<number> {
   const { id, wait } = parseOptions(Options, options, 'start');
-  const { spec, input, dir } = await loadSpec({ file: argument(args), cwd: context.cwd });
+  const { spec, pipeline, input, dir } = await loadSpec({ file: argument(args), cwd: context.cwd, own: () => ownPipelines(context) });
   const taken = await versionProblem(context, spec);
   return await withServer(context, async ({ client, ui }) => {
     let word = 'is started';
@@ -47,7 +48,7 @@ export async function run(context: CliContext, args: string[], options: unknown)
       word = 'exists already, with the same spec; nothing was started';
       warning = '';
     };
-    const started = await startRun({ client, spec: input, id, requestedBy: currentUser(context), openStore: () => openSpecStore(context, dir), ui, onExisting });
+    const started = await startRun({ client, spec: input, pipelines: { [pipeline.name]: pipeline }, id, requestedBy: currentUser(context), openStore: () => openSpecStore(context, dir), ui, onExisting });
     if (warning !== '') context.stderr.write(warning);
     const text = [`run ${started.run} ${word} (spec ${started.specDigest.slice(0, 19)})`, ...(started.ui === null ? [] : [started.ui])];
     if (!wait) {

@@ -2,8 +2,10 @@ import type { Command } from 'commander';
 import { connect, resolveTarget, type FerryConnection } from '../../client/connect.js';
 import { ClientError } from '../../client/errors.js';
 import { ensureSearchAttributes } from '../../client/search-attributes.js';
+import { loadPipelines, type LoadedPipelines } from '../../engines/config/load-pipelines.js';
 import { loadSite } from '../../engines/config/load-site.js';
 import type { CliContext } from '../context.js';
+import { pipelinesFileOf } from '../pipelines.js';
 
 export function configure(command: Command): void {
   command
@@ -31,9 +33,16 @@ async function ensureOrWarn(context: CliContext, { connection, namespace }: Ferr
   }
 }
 
+/** Looked at before anything is polled for: a module that is wrong would otherwise fail run after run. */
+async function loadedPipelines(context: CliContext): Promise<LoadedPipelines | undefined> {
+  const file = await pipelinesFileOf(context);
+  return file === undefined ? undefined : await loadPipelines(file);
+}
+
 /** Stays until a signal ends it; 0 once it has drained, 1 when it broke. */
 export async function run(context: CliContext): Promise<number> {
   const { env, cwd, home } = context;
+  const pipelines = await loadedPipelines(context);
   const { site, source } = await loadSite({ path: context.sitePath, env: env['FERRY_SITE'], cwd, builtIn: false });
   const target = await resolveTarget({ ...context.connection, home, env });
   const connection = await connect({ ...context.connection, home, env });
@@ -49,13 +58,14 @@ export async function run(context: CliContext): Promise<number> {
       home,
       site: withAbsolutePaths(site, source, home),
       logger,
+      ...(pipelines === undefined ? {} : { pipelines: pipelines.file }),
       env,
     });
     const stop = (): void => worker.stop();
     if (context.signal.aborted) stop();
     context.signal.addEventListener('abort', stop, { once: true });
-    const ready = { ready: true, pid: process.pid, taskQueues: worker.taskQueues };
-    context.stdout.write(context.json ? `${JSON.stringify(ready)}\n` : `worker ${process.pid} of the site ${site.name} is ready; it polls ${worker.taskQueues.join(', ')}\n`);
+    const ready = { ready: true, pid: process.pid, taskQueues: worker.taskQueues, pipelines: Object.keys(pipelines?.pipelines ?? {}) };
+    context.stdout.write(context.json ? `${JSON.stringify(ready)}\n` : `worker ${process.pid} of the site ${site.name} is ready; it polls ${worker.taskQueues.join(', ')}${ready.pipelines.length === 0 ? '' : `, with the pipelines ${ready.pipelines.join(', ')} of your own`}\n`);
     await worker.done;
     return 0;
   } finally {

@@ -30,6 +30,8 @@ export interface DevInput {
   port: number;
   uiPort: number | null;
   site: DevSite;
+  /** The module of pipelines that was named with the call; what the worker finds by itself needs no word. */
+  pipelines?: string;
   /** One line for a person; goes to stderr. */
   say: (message: string) => void;
   /** Aborted when the start is to be given up. */
@@ -163,7 +165,7 @@ function startDevWorker(input: DevInput, target: Target, ownServer: boolean, sig
     home,
     cwd,
     env: workerEnv({ env, home, address: target.address, namespace: target.namespace, ownServer }),
-    flags: [...profile, '--site', input.site.path],
+    flags: [...profile, '--site', input.site.path, ...(input.pipelines === undefined ? [] : ['--pipelines', input.pipelines])],
     command: input.ferryCommand,
     signal,
   });

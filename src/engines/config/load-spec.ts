@@ -20,11 +20,14 @@ export interface LoadedSpec {
   dir: string;
 }
 
-/** Reads a run spec of a built-in pipeline or of one of `pipelines`. @throws InvalidDocument with every problem. */
-export async function loadSpec({ file, cwd, pipelines }: { file: string; cwd: string; pipelines?: Pipelines }): Promise<LoadedSpec> {
+/**
+ * Reads a run spec. `own` is asked for the project's pipelines, where the spec names none that is built in.
+ * @throws InvalidDocument with every problem.
+ */
+export async function loadSpec({ file, cwd, own }: { file: string; cwd: string; own?: () => Promise<Pipelines> }): Promise<LoadedSpec> {
   const path = resolve(cwd, file);
   const raw = await readDocument(path, WHAT);
-  const { spec, pipeline } = parseSpec(raw, path, pipelines);
+  const { spec, pipeline } = parseSpec(raw, path, pipelineOf(raw) === undefined ? await own?.() : undefined);
   return { spec, pipeline, input: raw as RunSpecInput, file, dir: dirname(await realpath(path)) };
 }
 

@@ -1,0 +1,7 @@
+/** `modelferry/worker`: a worker put together from a site file, with the package's own pipelines and yours. */
+export { startWorker, type RunningWorker, type WorkerSettings } from '../workers/main.js';
+export { bundlePipelines } from '../workers/bundle-pipelines.js';
+export { createLogger } from '../workers/logger.js';
+export { withAbsolutePaths } from '../workers/config.js';
+export { loadSite, type LoadedSite } from '../engines/config/load-site.js';
+export { loadPipelines } from '../engines/config/load-pipelines.js';
