@@ -1,3 +1,4 @@
+import { Argument, Option } from 'commander';
 import { userInfo } from 'node:os';
 import * as z from 'zod';
 import { formatPath, type Problem } from '../domain/problems.js';
@@ -51,6 +52,15 @@ function jsonOrText(text: string): unknown {
 
 /** Collects the values of an option that may be repeated. */
 export const collect = (value: string, before: string[]): string[] => [...before, value];
+
+/**
+ * An option with a closed list of values, which the help shows and completions offer. Commander's own `choices()` would
+ * refuse others before the command can, in words that name no next command.
+ */
+export const optionOf = (flags: string, description: string, values: readonly string[]): Option => Object.assign(new Option(flags, description), { argChoices: [...values] });
+
+/** An argument with a closed list of values; see `optionOf`. */
+export const argumentOf = (name: string, description: string, values: readonly string[]): Argument => Object.assign(new Argument(name, description), { argChoices: [...values] });
 
 /** Who is at the keyboard: `FERRY_USER`, else the user's name at this machine. A claim, and shown as such. */
 export function currentUser({ env }: Pick<CliContext, 'env'>): string {

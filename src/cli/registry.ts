@@ -49,6 +49,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'release show', summary: 'show a release: its files, its evidence and who approved it', takes: ['server', 'site'], load: () => import('./commands/release-show.js') },
   { name: 'release verify', summary: 'check a release against its digests and its record', takes: ['server', 'site'], load: () => import('./commands/release-verify.js') },
   { name: 'schema', summary: 'print the JSON Schema of a run spec or a site file', takes: [], load: () => import('./commands/schema.js') },
+  { name: 'completion', summary: 'print a completion script for bash, zsh or fish', takes: [], load: () => import('./commands/completion.js') },
   { name: 'job', summary: 'run a program of modelferry inside a job (for specs, not for people)', takes: [], signals: 'tell', load: () => import('./commands/job.js') },
   { name: 'doctor', summary: 'check this machine, the site file, the server and its workers', takes: ['server', 'site'], load: () => import('./commands/doctor.js') },
 ];

@@ -1,5 +1,6 @@
-import { Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { defaultHome } from '../client/home.js';
+import { commandOf } from './command-of.js';
 import type { CliContext } from './context.js';
 import { EXIT, report } from './errors.js';
 import type { World } from './main.js';
@@ -11,9 +12,7 @@ export async function runParsed(entry: CommandEntry, args: readonly string[], wo
   const fallback = { json: args.includes('--json'), stdout: world.stdout, stderr: world.stderr, env: world.env };
   try {
     const module = await entry.load();
-    const command = new Command(typed);
-    module.configure(command);
-    addCommonOptions(command, entry);
+    const command = commandOf(entry, module);
     command.exitOverride().configureOutput({
       writeOut: (text) => world.stdout.write(text),
       writeErr: () => undefined, // told by our own error, with the next command to type
@@ -58,17 +57,4 @@ interface CommonOptions extends Record<string, unknown> {
   profile?: string;
   site?: string;
   pipelines?: string;
-}
-
-function addCommonOptions(command: Command, { takes }: CommandEntry): void {
-  command.optionsGroup('Common options:');
-  command.option('--json', 'one JSON document on stdout, all else on stderr').option('--no-color', 'plain text');
-  if (takes.includes('site')) command.option('--site <file>', 'site file (default: FERRY_SITE, then ./ferry.site.yaml)');
-  if (takes.includes('pipelines')) command.option('--pipelines <file>', 'module of pipelines of your own (default: FERRY_PIPELINES, then ./package.json)');
-  if (takes.includes('server'))
-    command
-      .option('--address <host:port>', 'Temporal server (default: TEMPORAL_ADDRESS, then the running ferry dev)')
-      .option('--namespace <name>', 'namespace of the server')
-      .option('--profile <name>', 'profile of the Temporal configuration file');
-  command.helpOption('-h, --help', 'this help');
 }

@@ -44,6 +44,7 @@ describe('a call that is wrong', () => {
     [['retry', 'run', '--set', 'a'], 'usage', '--set learningRate=0.001'],
     [['retry', 'run', '--input', 'model=sha256:12'], 'usage', 'ferry artifact add'],
     [['schema', 'spec'], 'usage', 'ferry schema run'],
+    [['completion', 'csh'], 'usage', 'ferry completion bash'],
     [['artifact', 'add', 'x', '--kind', 'No Kind'], 'usage', 'ferry artifact add --help'],
   ])('%j: exit 2, the code %s and the next thing to type', async (args, code, hint) => {
     const called = await call([...args, '--json'], { cwd: dir });

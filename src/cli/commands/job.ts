@@ -5,12 +5,12 @@ import { JOB_EXIT, runJobProgram } from '../../jobs/job-context.js';
 import { JOBS } from '../../jobs/registry.js';
 import type { CliContext } from '../context.js';
 import { UsageError } from '../errors.js';
-import { argument, parseOptions } from '../options.js';
+import { argument, argumentOf, parseOptions } from '../options.js';
 
 export function configure(command: Command): void {
   command
     .description('run one of modelferry\'s own programs as the body of a job; a spec names it as a command')
-    .argument('<name>', JOBS.map(({ name }) => name).join(', '))
+    .addArgument(argumentOf('<name>', 'the program', JOBS.map(({ name }) => name)))
     .addHelpText(
       'after',
       `

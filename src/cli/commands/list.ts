@@ -5,7 +5,7 @@ import { formatDuration } from '../../domain/duration.js';
 import { oneLine } from '../../domain/text.js';
 import type { CliContext } from '../context.js';
 import { EXIT } from '../errors.js';
-import { count, parseOptions } from '../options.js';
+import { count, optionOf, parseOptions } from '../options.js';
 import { pageWidth, printJson, printLines } from '../output.js';
 import { table, truncate } from '../render/layout.js';
 import { withServer } from '../server.js';
@@ -21,7 +21,7 @@ const Options = z.object({
 export function configure(command: Command): void {
   command
     .description('list runs, newest first; needs no worker')
-    .option('--state <state>', STATES.join(', '))
+    .addOption(optionOf('--state <state>', 'only runs in this state', STATES))
     .option('--waiting [role]', 'only runs that wait for somebody, or for this role')
     .option('--model <name>', 'only runs of this model')
     .option('--limit <n>', 'at most so many', '50')

@@ -2,13 +2,14 @@ import type { Command } from 'commander';
 import * as z from 'zod';
 import { describeRun } from '../../client/describe.js';
 import type { JobView, RunStatusView } from '../../domain/status.js';
+import { SERVER_NAMES } from '../../domain/stage.js';
 import { shellQuote } from '../../domain/text.js';
 import { jobLabel } from '../../domain/views.js';
 import { hostIdentity } from '../../engines/jobs/process-identity.js';
 import type { CliContext } from '../context.js';
 import { EXIT, UsageError } from '../errors.js';
 import { LogReader, cleanLine, offsetOfLast } from '../log-reader.js';
-import { argument, count, parseOptions } from '../options.js';
+import { argument, count, optionOf, parseOptions } from '../options.js';
 import { pause, printJson } from '../output.js';
 import { withServer, type Server } from '../server.js';
 
@@ -33,7 +34,7 @@ export function configure(command: Command): void {
     .option('-f, --follow', 'go on until the run ends, over further attempts')
     .option('--stage <stage>', 'only jobs of this stage')
     .option('--attempt <n>', 'only this attempt')
-    .option('--server <name>', 'the log of a server beside the stage\'s job: reference or candidate')
+    .addOption(optionOf('--server <name>', 'the log of a server beside the stage\'s job', SERVER_NAMES))
     .option('-n, --lines <n>', 'begin with the last n lines (default: all)')
     .addHelpText(
       'after',

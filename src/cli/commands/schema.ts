@@ -4,12 +4,12 @@ import { RunSpec } from '../../domain/spec.js';
 import { jsonSchemaOf } from '../../engines/config/schema-keys.js';
 import type { CliContext } from '../context.js';
 import { EXIT, UsageError } from '../errors.js';
-import { argument } from '../options.js';
+import { argument, argumentOf } from '../options.js';
 
 export function configure(command: Command): void {
   command
     .description('print the JSON Schema of a run spec or a site file, for editors and for reading')
-    .argument('<kind>', 'run or site')
+    .addArgument(argumentOf('<kind>', 'what it describes', ['run', 'site']))
     .addHelpText(
       'after',
       `
