@@ -51,7 +51,8 @@ export async function main(argv: readonly string[], world: World): Promise<numbe
 
 type Found = { entry: CommandEntry; args: string[] } | { entry: undefined; group: string; members: CommandEntry[]; help: boolean };
 
-function findCommand(words: readonly string[]): Found {
+/** The command that the words begin with and what is left for it, or a group whose member is not named. @throws UsageError where there is none. */
+export function findCommand(words: readonly string[]): Found {
   const [first = '', second] = words;
   const entry = COMMANDS.find(({ name }) => name === first);
   if (entry !== undefined) return { entry, args: words.slice(1) };
@@ -70,7 +71,7 @@ function unknown(typed: string, names: readonly string[]): UsageError {
 }
 
 /** Common options before the command, which people write as often as behind it. */
-function splitCommon(argv: readonly string[]): { common: string[]; rest: string[] } {
+export function splitCommon(argv: readonly string[]): { common: string[]; rest: string[] } {
   let i = 0;
   for (; i < argv.length; i += 1) {
     const word = argv[i] ?? '';

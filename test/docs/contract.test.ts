@@ -172,7 +172,7 @@ describe('what a job gets by the contract', () => {
   });
 
   it('can say each line of progress that the page shows', () => {
-    const lines = /```json\n([\s\S]+?)```/.exec(PAGE)?.[1]?.trim().split('\n') ?? [];
+    const lines = /```jsonl\n([\s\S]+?)```/.exec(PAGE)?.[1]?.trim().split('\n') ?? [];
     expect(lines.map((line) => Object.keys(parseProgressLine(line) ?? {}))).toEqual([['step', 'total', 'metrics'], ['phase'], ['checkpoint'], ['readyUrl'], ['verdict']]);
     expect(parseProgressLine(lines[2] ?? '')?.checkpoint).toEqual({ step: 1, path: 'step-1', format: 'hf' });
   });

@@ -1,13 +1,17 @@
 // Runs the programs that docs/job-contract.md shows, as jobs under their wrapper.
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createExecutor } from '../../src/activities/jobs/executors/registry.js';
 import type { Executor } from '../../src/activities/jobs/executors/executor.js';
 import type { ArtifactRef } from '../../src/domain/artifact.js';
 import type { JobRequest } from '../../src/domain/job.js';
 import { LocalStore } from '../../src/engines/artifacts/local-store.js';
+import { parseProgressLine } from '../../src/engines/jobs/progress-reader.js';
 import { buildOnce, ended, makePlace, PACKAGE_ROOT, requestFor, submit, until, type Place } from '../contract/job-kit.js';
 
 const PAGE = readFileSync(join(PACKAGE_ROOT, 'docs/job-contract.md'), 'utf8');
@@ -63,4 +67,17 @@ describe.each([
     expect(await ended(executor, handle)).toMatchObject({ exit: { exitCode: 78 } });
     expect((await executor.tail(handle, 1)).lines).toEqual(['the parameter steps is missing or no number']);
   });
+});
+
+it('a program is tried without modelferry as the page shows', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ferry-by-hand-'));
+  try {
+    await writeFile(join(folder, 'train.py'), program('python', 'train.py'));
+    const { stdout } = await promisify(execFile)('bash', ['-c', program('sh', 'By hand')], { cwd: folder, env: { PATH: process.env['PATH'], TMPDIR: folder }, timeout: 20_000 });
+    const [exit, ...lines] = stdout.trim().split('\n');
+    expect(exit).toBe('exit 0');
+    expect(lines.map((line) => parseProgressLine(line)?.step)).toEqual([1, 2, 3, 4, 5]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
