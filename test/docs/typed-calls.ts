@@ -20,7 +20,10 @@ export async function problemsOfCall(words: readonly string[], { mentioned = fal
   if (program === 'npx' && args[0] === 'ferry') return await problemsOfFerry(args.slice(1), mentioned);
   if (program === 'npx') return existsSync(join(ROOT, 'node_modules/.bin', args[0] ?? '')) ? [] : [`npx ${args[0]}: no package here has this program`];
   if (program === 'npm') return await problemsOfNpm(args, mentioned);
-  if (program === 'node') return isThere(args[0] ?? '') ? [] : [`node ${args[0]}: there is no such file`];
+  if (program === 'node') {
+    const file = args[0];
+    return file === undefined || file.startsWith('-') || isThere(file) ? [] : [`node ${file}: there is no such file`];
+  }
   if (program.includes('/')) return isThere(program) ? [] : [`${program}: there is no such file`];
   return [];
 }
