@@ -11,7 +11,7 @@ export function commandOf(entry: CommandEntry, module: Pick<CommandModule, 'conf
   command.optionsGroup(COMMON_GROUP);
   command.option('--json', 'one JSON document on stdout, all else on stderr').option('--no-color', 'plain text');
   if (entry.takes.includes('site')) command.option('--site <file>', 'site file (default: FERRY_SITE, then ./ferry.site.yaml)');
-  if (takes.includes('pipelines')) command.option('--pipelines <file>', 'module of pipelines of your own (default: FERRY_PIPELINES, then ./package.json)');
+  if (entry.takes.includes('pipelines')) command.option('--pipelines <file>', 'module of pipelines of your own (default: FERRY_PIPELINES, then ./package.json)');
   if (entry.takes.includes('server'))
     command
       .option('--address <host:port>', 'Temporal server (default: TEMPORAL_ADDRESS, then the running ferry dev)')

@@ -82,7 +82,7 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
     await Worker.create({
       ...common,
       taskQueue: WORKFLOW_QUEUE,
-      workflowBundle: settings.pipelines === undefined ? { codePath: BUNDLE } : await bundlePipelines({ file: settings.pipelines, logger: temporalLogger(logger) }),
+      workflowBundle: settings.pipelines === undefined ? { codePath: BUNDLE } : await bundlePipelines({ file: settings.pipelines }),
       activities: { ...createSiteActivities({ siteView }), ...createArtifactActivities({ store }), ...createReleaseActivities({ store, siteView, client, releasesRoot }), ...createRunActivities({ store, client }) },
     }),
   ];

@@ -6,7 +6,8 @@ import { Script } from 'node:vm';
 import { parse } from 'yaml';
 import { BUILT_IN_SITE, Site } from '../../src/domain/site.js';
 import { RunSpec } from '../../src/domain/spec.js';
-import { JOB_STAGES, STAGE_NAMES } from '../../src/domain/stage.js';
+import { RELEASE_STAGES, STAGE_NAMES } from '../../src/domain/stage.js';
+import { jsonSchemaOf } from '../../src/engines/config/schema-keys.js';
 import { parseProgressLine } from '../../src/engines/jobs/progress-reader.js';
 import { ROOT } from '../support/sources.js';
 import { simpleCommands } from './shell.js';
@@ -93,10 +94,10 @@ function wholeOf(fragment: unknown): unknown {
   const keys = typeof fragment === 'object' && fragment !== null ? Object.keys(fragment) : [];
   const only = (names: readonly string[]): boolean => keys.length > 0 && keys.every((key) => names.includes(key));
   const job = { job: { command: ['true'] } };
-  const stages = { ...Object.fromEntries(JOB_STAGES.map((stage) => [stage, job])), train: { attempts: [job.job] }, approve: {}, publish: {} };
+  const stages = { ...Object.fromEntries(STAGE_NAMES.filter((stage) => ['job', 'served'].includes(RELEASE_STAGES[stage].section)).map((stage) => [stage, job])), train: { attempts: [job.job] }, approve: {}, publish: {} };
   const spec = { schema: 'modelferry.run/1', model: 'm', version: '1', stages };
   if (only(STAGE_NAMES)) return { ...spec, stages: { ...stages, ...(fragment as object) } };
-  if (only(Object.keys(RunSpec.shape))) return { ...spec, ...(fragment as object) };
+  if (only(Object.keys(jsonSchemaOf(RunSpec)['properties'] ?? {}))) return { ...spec, ...(fragment as object) };
   if (only(Object.keys(Site.shape))) return { ...BUILT_IN_SITE, ...(fragment as object) };
   throw new Error(`a fragment of what? Its keys are ${keys.join(', ') || 'none'}`);
 }
