@@ -35,6 +35,11 @@ export interface StageDescription<C extends Readonly<Record<string, Consumed>> =
   readonly defaults?: Readonly<Record<string, unknown>>;
 }
 
+/** What checks a spec's `params`: a zod schema, whichever copy of zod made it. */
+export interface ParamsSchema<T = unknown> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: readonly { path: PropertyKey[]; message: string }[] } };
+}
+
 /** A pipeline as data: its stages in the order in which they show, and the artifacts that a run of it may begin with. */
 export interface PipelineDescription {
   readonly schema: 'modelferry.pipeline/1';
@@ -42,6 +47,8 @@ export interface PipelineDescription {
   readonly name: string;
   readonly inputs: Readonly<Record<string, Consumed>>;
   readonly stages: Readonly<Record<string, StageDescription>>;
+  /** What the spec's own `params` must be; absent: any. */
+  readonly params?: ParamsSchema;
 }
 
 /** A run's state holds all of its stages, and has a bound. */
@@ -52,6 +59,7 @@ export const PipelineDescription: z.ZodType<PipelineDescription> = z
     schema: z.literal('modelferry.pipeline/1'),
     name: z.string().regex(/^[a-z][A-Za-z0-9]{0,59}$/, 'a pipeline name in camelCase, since it is the name of an exported function'),
     inputs: z.record(ArtifactName, Consumed),
+    params: z.custom<ParamsSchema>((value) => typeof (value as Partial<ParamsSchema> | null)?.safeParse === 'function', 'a zod schema').optional(),
     stages: z.record(StageKey, StageDescription).refine((stages) => Object.keys(stages).length > 0 && Object.keys(stages).length <= MAX_STAGES, `1 to ${MAX_STAGES} stages`),
   })
   .superRefine((pipeline, context) => {

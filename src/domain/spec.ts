@@ -57,6 +57,8 @@ export function runSpecOf(pipeline: PipelineDescription): z.ZodType<RunSpec, Run
       stages: stagesSchema(pipeline),
     })
     .superRefine((spec, context) => {
+      const params = pipeline.params?.safeParse(spec.params);
+      if (params?.success === false) for (const { path, message } of params.error.issues) context.addIssue({ code: 'custom', path: ['params', ...path], message });
       for (const { path, message } of wiringProblems(pipeline, spec as RunSpec)) context.addIssue({ code: 'custom', path, message });
     });
   // The shapes of the sections are known by the pipeline's data alone, which the types don't see.

@@ -1,5 +1,5 @@
 import type { Params } from '../domain/job.js';
-import { PipelineDescription, type Consumed } from '../domain/pipeline.js';
+import { PipelineDescription, type Consumed, type ParamsSchema } from '../domain/pipeline.js';
 import type { RunInput } from '../domain/run-input.js';
 import type { RunState } from '../domain/run-state.js';
 import type { RunContext } from './run-context.js';
@@ -25,28 +25,30 @@ type Stages = Readonly<Record<string, StageDefinition>>;
 type Inputs = Readonly<Record<string, Consumed>>;
 
 /** What a pipeline's body knows of its run besides the stages. */
-export interface PipelineRun<I extends Inputs = Inputs> {
+export interface PipelineRun<I extends Inputs = Inputs, Q = Params> {
   /** What the run begins with. */
   readonly inputs: StageOutputs<I>;
-  /** The spec's own `params`. They may be any JSON: parse them. */
-  readonly params: Params;
+  /** The spec's own `params`, as the pipeline's schema parsed them. */
+  readonly params: Q;
   readonly model: string;
   readonly version: string;
 }
 
-export interface PipelineDefinition<S extends Stages = Stages, I extends Inputs = Inputs> {
+export interface PipelineDefinition<S extends Stages = Stages, I extends Inputs = Inputs, Q = Params> {
   /** The workflow type, and what a spec names under `pipeline`: export the pipeline under this name. */
   name: string;
   /** In the order in which they show; a run can be sent back to any that comes before. */
   stages: S;
   /** Artifacts that a run begins with, which its spec gives under `inputs`. */
   inputs?: I;
+  /** What the spec's own `params` must be, told by `ferry plan` and refused at the start. Default: any JSON values. */
+  params?: ParamsSchema<Q>;
   /**
    * Calls the stages and hands their artifacts on. Called from the start again after continue-as-new and after a
    * send-back; a stage that is done returns at once what it made. So whatever is no stage is done again too: keep timers
    * and activities inside stages.
    */
-  run: (stages: StageFunctions<S>, run: PipelineRun<I>) => Promise<void>;
+  run: (stages: StageFunctions<S>, run: PipelineRun<I, Q>) => Promise<void>;
 }
 
 /** A pipeline: the workflow function itself, and the data by which plans, specs and statuses know it. */
@@ -60,13 +62,14 @@ export interface Pipeline {
  * pipeline's name.
  * @throws TypeError when a name is none, or two stages make artifacts of one name.
  */
-export function definePipeline<const S extends Stages, const I extends Inputs = Record<never, never>>(definition: PipelineDefinition<S, I>): Pipeline {
-  const { name, stages, inputs } = definition;
+export function definePipeline<const S extends Stages, const I extends Inputs = Record<never, never>, Q = Params>(definition: PipelineDefinition<S, I, Q>): Pipeline {
+  const { name, stages, inputs, params } = definition;
   const pipeline: PipelineDescription = {
     schema: 'modelferry.pipeline/1',
     name,
     inputs: inputs ?? {},
     stages: Object.fromEntries(Object.entries(stages).map(([key, stage]) => [key, stage.description])),
+    ...(params === undefined ? {} : { params }),
   };
   const parsed = PipelineDescription.safeParse(pipeline, { jitless: true });
   if (!parsed.success) throw new TypeError(`the pipeline ${name} is not valid: ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`);
@@ -75,7 +78,7 @@ export function definePipeline<const S extends Stages, const I extends Inputs = 
 }
 
 /** A pipeline's body without its types, as the engine calls it. */
-export type PipelineBody = (stages: Readonly<Record<string, unknown>>, run: PipelineRun) => Promise<void>;
+export type PipelineBody = (stages: Readonly<Record<string, unknown>>, run: PipelineRun<Inputs, unknown>) => Promise<void>;
 
 /** What the engine runs. */
 export interface RunnablePipeline {

@@ -5,7 +5,7 @@ import type { Params } from '../domain/job.js';
 import { itemStage, type Consumed, type Produced } from '../domain/pipeline.js';
 import { artifactsOf, isLive, outputName, stageOf } from '../domain/run-state.js';
 import { endJobsOf } from './end-jobs.js';
-import type { PipelineRun, PipelineShape, RunnablePipeline } from './pipeline.js';
+import type { PipelineBody, PipelineShape, RunnablePipeline } from './pipeline.js';
 import { repair } from './repair.js';
 import type { RunContext } from './run-context.js';
 import type { Artifact, FanOutItem, StageCall, StageDefinition } from './stage.js';
@@ -76,8 +76,11 @@ async function endWhatIsRedone(ctx: RunContext, name: string): Promise<void> {
   if (stageOf(ctx.state, name).state === 'pending' && ctx.state.jobs.some((job) => job.stage === name && isLive(job))) await endJobsOf(ctx, name, 'replaced');
 }
 
-function runOf({ ctx, runnable }: StageTaking): PipelineRun {
-  const { params, model, version } = ctx.spec;
+function runOf({ ctx, runnable }: StageTaking): Parameters<PipelineBody>[1] {
+  const { params: given, model, version } = ctx.spec;
+  const parsed = runnable.pipeline.params?.safeParse(given);
+  // Parsed once already with the spec, which would have been refused.
+  const params = parsed?.success === true ? parsed.data : given;
   return { params, model, version, inputs: Object.fromEntries(Object.entries(runnable.pipeline.inputs).map(([name, type]) => [name, handleOf(ctx, name, type)])) };
 }
 
