@@ -28,7 +28,7 @@ export async function bundlePipelines({ file }: { file: string }): Promise<{ cod
       payloadConverterPath: packageFile('dist/temporal-payloads.js'),
       preloadModules: [packageFile('dist/domain/preload.js')],
       logger: keepingErrors(told),
-      webpackConfigHook: (config) => ({ ...config, resolve: { ...config.resolve, alias: { ...config.resolve?.alias, '@temporalio/workflow': sdk } } }),
+      webpackConfigHook: (config) => ({ ...config, resolve: { ...config.resolve, alias: Object.assign({}, config.resolve?.alias, { '@temporalio/workflow': sdk }) } }),
     });
   } catch (error) {
     const said = [...told, error instanceof Error ? error.message : String(error)].join('\n');

@@ -40,7 +40,7 @@ export interface Stack {
   home: string;
   /** Where jobs of a test write down their own starts: `$RECORDS` in the commands of `shellJob`. */
   records: string;
-  startWorker: (options?: { dieAt?: string; site?: SiteInput; env?: Record<string, string>; logLevel?: string }) => Promise<WorkerProcess>;
+  startWorker: (options?: { dieAt?: string; pipelines?: string; site?: SiteInput; env?: Record<string, string>; logLevel?: string }) => Promise<WorkerProcess>;
   startRun: (id: string, spec: RunSpecInput, extra?: Partial<RunInput>) => Promise<WorkflowHandle & { runUid: string }>;
   stop: () => Promise<void>;
 }
@@ -57,9 +57,9 @@ export async function startStack({ ui = false }: { ui?: boolean } = {}): Promise
     client,
     home,
     records,
-    async startWorker({ dieAt, site = TEST_SITE, env = {}, logLevel = 'warn' } = {}) {
+    async startWorker({ dieAt, pipelines, site = TEST_SITE, env = {}, logLevel = 'warn' } = {}) {
       const executors = { local: { kind: 'local', env: { RECORDS: records } } };
-      const argument = JSON.stringify({ address: server.address, home, site: { executors, ...site }, dieAt, logLevel });
+      const argument = JSON.stringify({ address: server.address, home, site: { executors, ...site }, dieAt, pipelines, logLevel });
       const child = spawn(process.execPath, [WORKER_PROGRAM, argument], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
       let stderr = '';
       child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
@@ -88,7 +88,7 @@ export async function startStack({ ui = false }: { ui?: boolean } = {}): Promise
     async startRun(id, spec, extra = {}) {
       const runUid = `${id.toLowerCase()}-${Math.random().toString(36).slice(2, 10)}`;
       const input: RunInput = { v: 1, runUid, spec, requestedBy: 'alice', ...extra };
-      const handle = await client.workflow.start(RELEASE_MODEL, {
+      const handle = await client.workflow.start(spec.pipeline ?? RELEASE_MODEL, {
         workflowId: id,
         taskQueue: WORKFLOW_QUEUE,
         args: [input],

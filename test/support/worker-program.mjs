@@ -1,13 +1,13 @@
 // A worker as a process of its own, built from the compiled project, with the one thing that `ferry worker` has no
 // option for: it can be told to die (SIGKILL, by its own hand) at a named step of submitting a job.
-// usage: node worker-program.mjs '{"address","home","site","logLevel","dieAt"?}'
+// usage: node worker-program.mjs '{"address","home","site","logLevel","dieAt"?,"pipelines"?}'
 import { Client, Connection } from '@temporalio/client';
 import { Site } from '../../dist/domain/site.js';
 import { withAbsolutePaths } from '../../dist/workers/config.js';
 import { createLogger } from '../../dist/workers/logger.js';
 import { startWorker } from '../../dist/workers/main.js';
 
-const { address, home, site, logLevel, dieAt } = JSON.parse(process.argv[2]);
+const { address, home, site, logLevel, dieAt, pipelines } = JSON.parse(process.argv[2]);
 const connection = await Connection.connect({ address });
 const worker = await startWorker({
   connection: { address },
@@ -16,6 +16,7 @@ const worker = await startWorker({
   home,
   site: withAbsolutePaths(Site.parse(site), 'built-in', home),
   logger: createLogger(logLevel),
+  pipelines,
   env: process.env,
   onSubmitStep: (step) => {
     if (step === dieAt) process.kill(process.pid, 'SIGKILL');
