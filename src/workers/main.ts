@@ -12,6 +12,7 @@ import { createSweepActivities } from '../activities/jobs/sweep.js';
 import { createReleaseActivities } from '../activities/release/index.js';
 import { createRunActivities } from '../activities/runs/index.js';
 import { createSiteActivities } from '../activities/site/index.js';
+import type { Versioning, WorkerVersion } from '../domain/deployment.js';
 import { WORKFLOW_QUEUE, sweepScheduleId, sweepWorkflowId } from '../domain/ids.js';
 import type { Site } from '../domain/site.js';
 import { packageFile } from '../engines/package-files.js';
@@ -33,6 +34,10 @@ export interface WorkerSettings {
   /** The module with pipelines of one's own; absolute. Without it the worker has the built-in ones. */
   pipelines?: string;
   env: Readonly<Record<string, string | undefined>>;
+  /** The version that this worker is. Default none: it takes the tasks of every run. */
+  deployment?: WorkerVersion & { versioning: Versioning };
+  /** Another workflow bundle than the package's own. */
+  bundlePath?: string;
   /** Where a test kills the worker while it submits a job. */
   onSubmitStep?: (step: SubmitStep) => void;
 }
@@ -59,8 +64,8 @@ const INHERITED = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'SH
 
 /** Builds every dependency, starts to poll and keeps the sweep's schedule. Refuses to start without the workflow bundle. */
 export async function startWorker(settings: WorkerSettings): Promise<RunningWorker> {
-  const { home, site, logger, env, namespace, client } = settings;
-  if (!existsSync(BUNDLE)) throw new Error('the workflow bundle dist/workflow-bundle.js is missing; build it with npm run build');
+  const { home, site, logger, env, namespace, client, bundlePath = BUNDLE } = settings;
+  if (!existsSync(bundlePath)) throw new Error(bundlePath === BUNDLE ? 'the workflow bundle dist/workflow-bundle.js is missing; build it with npm run build' : `the workflow bundle ${bundlePath} is missing`);
   Runtime.install({ logger: temporalLogger(logger), shutdownSignals: [] });
 
   const { hostId } = hostIdentity();
@@ -82,10 +87,13 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
     await Worker.create({
       ...common,
       taskQueue: WORKFLOW_QUEUE,
-      workflowBundle: settings.pipelines === undefined ? { codePath: BUNDLE } : await bundlePipelines({ file: settings.pipelines }),
+      workflowBundle: settings.pipelines === undefined ? { codePath: bundlePath } : await bundlePipelines({ file: settings.pipelines }),
+      workerDeploymentOptions: deploymentOptions(settings.deployment),
       activities: { ...createSiteActivities({ siteView }), ...createArtifactActivities({ store }), ...createReleaseActivities({ store, siteView, client, releasesRoot }), ...createRunActivities({ store, client }) },
     }),
   ];
+  // Without a version, whatever that of the run: a job is watched by whoever is on its host. In a version, the watch of a
+  // pinned run would wait for a worker that may be gone, and that of every run once its host's workers are of another one.
   for (const [queue, here] of executors) {
     const activities = { ...createJobActivities({ executors: here, secrets: site.secrets, env, pollIntervalMs: site.limits.pollInterval }), ...createSweepActivities({ executors: here, client }) };
     workers.push(await Worker.create({ ...common, taskQueue: queue, activities, maxConcurrentActivityTaskExecutions: MAX_JOB_ACTIVITIES }));
@@ -96,6 +104,15 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
   };
   const done = Promise.all(workers.map((worker) => worker.run().finally(stop))).then(() => connection.close());
   return { taskQueues: [WORKFLOW_QUEUE, ...executors.keys()], done, stop };
+}
+
+function deploymentOptions(deployment: WorkerSettings['deployment']): WorkerOptions['workerDeploymentOptions'] {
+  if (deployment === undefined) return undefined;
+  return {
+    version: { deploymentName: deployment.name, buildId: deployment.buildId },
+    useWorkerVersioning: true,
+    defaultVersioningBehavior: deployment.versioning === 'pinned' ? 'PINNED' : 'AUTO_UPGRADE',
+  };
 }
 
 function executorsByQueue({ site, home, env, onSubmitStep }: WorkerSettings, storeRoot: string, hostId: string): Map<string, Map<string, Executor>> {

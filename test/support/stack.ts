@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { digestOf } from '../../src/domain/canonical.js';
+import type { Versioning, WorkerVersion } from '../../src/domain/deployment.js';
 import { WORKFLOW_QUEUE } from '../../src/domain/ids.js';
 import { RELEASE_MODEL } from '../../src/domain/names.js';
 import type { RunInput } from '../../src/domain/run-input.js';
@@ -40,7 +41,7 @@ export interface Stack {
   home: string;
   /** Where jobs of a test write down their own starts: `$RECORDS` in the commands of `shellJob`. */
   records: string;
-  startWorker: (options?: { dieAt?: string; pipelines?: string; site?: SiteInput; env?: Record<string, string>; logLevel?: string }) => Promise<WorkerProcess>;
+  startWorker: (options?: { dieAt?: string; pipelines?: string; site?: SiteInput; env?: Record<string, string>; logLevel?: string; deployment?: WorkerVersion & { versioning: Versioning }; bundlePath?: string }) => Promise<WorkerProcess>;
   startRun: (id: string, spec: RunSpecInput, extra?: Partial<RunInput>) => Promise<WorkflowHandle & { runUid: string }>;
   stop: () => Promise<void>;
 }
@@ -57,9 +58,9 @@ export async function startStack({ ui = false }: { ui?: boolean } = {}): Promise
     client,
     home,
     records,
-    async startWorker({ dieAt, pipelines, site = TEST_SITE, env = {}, logLevel = 'warn' } = {}) {
+    async startWorker({ dieAt, pipelines, site = TEST_SITE, env = {}, logLevel = 'warn', deployment, bundlePath } = {}) {
       const executors = { local: { kind: 'local', env: { RECORDS: records } } };
-      const argument = JSON.stringify({ address: server.address, home, site: { executors, ...site }, dieAt, pipelines, logLevel });
+      const argument = JSON.stringify({ address: server.address, home, site: { executors, ...site }, dieAt, pipelines, logLevel, deployment, bundlePath });
       const child = spawn(process.execPath, [WORKER_PROGRAM, argument], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
       let stderr = '';
       child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));

@@ -1,4 +1,4 @@
-import type { Connection } from '@temporalio/client';
+import type { Client, Connection } from '@temporalio/client';
 import type { Command } from 'commander';
 import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
@@ -7,31 +7,23 @@ import { connect, grpcStatus, type FerryConnection } from '../../client/connect.
 import { ClientError, messageOf } from '../../client/errors.js';
 import { isErrno } from '../../client/home.js';
 import { createCommand, missingSearchAttributes } from '../../client/search-attributes.js';
+import { versionsInUse } from '../../client/versions.js';
 import { WORKFLOW_QUEUE } from '../../domain/ids.js';
 import { InvalidDocument } from '../../engines/config/invalid-document.js';
 import { loadSite } from '../../engines/config/load-site.js';
 import { findServer, ServerNotFoundError } from '../../engines/temporal-server/find-server.js';
 import { findPythons } from '../../engines/temporal-server/wheel.js';
+import { POLLER_FRESH_MS, type Check } from '../check.js';
 import type { CliContext } from '../context.js';
+import { judgeVersions } from '../worker-versions.js';
 
 /** What the hashing library asks for. */
 const OLDEST_NODE: readonly [number, number] = [20, 19];
 /** A small rehearsal needs some hundred MB; the store of a real model needs far more than the warning. */
 const FREE_FAIL_BYTES = 512 * 1024 * 1024;
 const FREE_WARN_BYTES = 10 * 1024 * 1024 * 1024;
-/** The server lists a poller for minutes after its last poll; a live worker polls again at least once a minute. */
-const POLLER_FRESH_MS = 90_000;
 const GRPC_NOT_FOUND = 5;
 const TASK_QUEUE_TYPE_WORKFLOW = 1;
-
-interface Check {
-  /** Stable, kebab-case. */
-  name: string;
-  state: 'ok' | 'warn' | 'fail';
-  message: string;
-  /** What to do, naming a command; absent when all is well. */
-  next?: string;
-}
 
 export function configure(command: Command): void {
   command.description('check this machine, the site file, the server and its workers').addHelpText(
@@ -128,15 +120,15 @@ async function checkServer({ connection, home, env }: CliContext): Promise<{ che
     ferry = await connect({ ...connection, home, env });
   } catch (error) {
     if (!(error instanceof ClientError)) throw error;
-    const unseen = ['namespace', 'search-attributes', 'worker'].map((name): Check => ({ name, state: 'warn', message: 'not checked, since no server answers' }));
+    const unseen = ['namespace', 'search-attributes', 'worker', 'versions'].map((name): Check => ({ name, state: 'warn', message: 'not checked, since no server answers' }));
     return { checks: [{ name: 'server', state: 'fail', message: error.message, next: error.hint }, ...unseen], ownServer: true };
   }
   try {
-    const { connection: server, namespace, address, source } = ferry;
+    const { client, connection: server, namespace, address, source } = ferry;
     const { serverVersion } = await server.workflowService.getSystemInfo({});
     const reached: Check = { name: 'server', state: 'ok', message: `${address}, version ${serverVersion}, named by ${source === 'ferry dev' ? 'the running ferry dev' : `the ${source}`}` };
     const found = await checkNamespace(server, namespace);
-    const rest = found.state === 'ok' ? [await checkSearchAttributes(server, namespace), await checkWorker(server, namespace)] : [];
+    const rest = found.state === 'ok' ? [await checkSearchAttributes(server, namespace), await checkWorker(server, namespace), await checkVersions(client)] : [];
     return { checks: [reached, found, ...rest], ownServer: source === 'ferry dev' };
   } finally {
     await ferry.close();
@@ -175,4 +167,14 @@ async function checkWorker(server: Connection, namespace: string): Promise<Check
   const identities = [...new Set(fresh.map(({ identity }) => identity ?? 'unnamed'))];
   if (identities.length > 0) return { name, state: 'ok', message: `queue ${WORKFLOW_QUEUE} is polled by ${identities.join(', ')}` };
   return { name, state: 'fail', message: `nobody polls the queue ${WORKFLOW_QUEUE}: runs wait`, next: 'Start one with: ferry worker --site FILE, or ferry dev' };
+}
+
+async function checkVersions(client: Client): Promise<Check> {
+  try {
+    return judgeVersions(await versionsInUse(client), { namespace: client.options.namespace, now: Date.now() });
+  } catch (error) {
+    if (!(error instanceof ClientError)) throw error;
+    // A server that knows no versions of workers, or none of our search attributes, can't have a run that waits for one.
+    return { name: 'versions', state: 'warn', message: error.message, next: error.hint };
+  }
 }

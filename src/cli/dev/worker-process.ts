@@ -78,10 +78,12 @@ export async function startWorker({ home, cwd, env, flags, signal, command = FER
 
 /**
  * The environment of a worker that is to use the server at `address`. For a server of our own the credentials and
- * profiles of the user's environment are left out: with `TEMPORAL_API_KEY` set the worker would speak TLS to it.
+ * profiles of the user's environment are left out: with `TEMPORAL_API_KEY` set the worker would speak TLS to it. The
+ * version of a worker is left out too: nobody makes it current here, and it would get no run.
  */
 export function workerEnv({ env, home, address, namespace, ownServer }: { env: Env; home: string; address: string; namespace: string; ownServer: boolean }): Env {
-  const kept = ownServer ? Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_'))) : env;
+  const left = ownServer ? /^(TEMPORAL_|FERRY_(DEPLOYMENT|BUILD_ID)$)/ : /^FERRY_(DEPLOYMENT|BUILD_ID)$/;
+  const kept = Object.fromEntries(Object.entries(env).filter(([name]) => !left.test(name)));
   return {
     ...kept,
     FERRY_HOME: home,
