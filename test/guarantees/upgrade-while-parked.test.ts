@@ -7,6 +7,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Check } from '../../src/cli/check.js';
 import { makeCurrent } from '../../src/client/make-current.js';
+import { startRun } from '../../src/client/start.js';
 import type { Versioning } from '../../src/domain/deployment.js';
 import type { RunSpecInput } from '../../src/domain/spec.js';
 import { bundleWithGate } from '../support/altered-bundle.js';
@@ -23,9 +24,7 @@ const imports = "import { patched } from '@temporalio/workflow';\nimport { readS
 const withPatch = (gate: string): string => imports + gate.replace(WAIT, `if (patched('gate-asks-the-site-again')) ${QUESTION}\n    ${WAIT}`);
 const withoutPatch = (gate: string): string => imports + gate.replace(WAIT, `${QUESTION}\n    ${WAIT}`);
 
-const RELEASE: Omit<RunSpecInput, 'version'> = {
-  schema: 'modelferry.run/1',
-  model: 'tiny',
+const RELEASE: Pick<RunSpecInput, 'stages'> = {
   stages: { prepareData: { job: shellJob(makes('dataset')) }, train: { attempts: [shellJob(makes('checkpoint'))] }, convert: { job: shellJob(makes('model')) }, approve: {}, publish: {}, rollOut: { job: shellJob(makes('rollout')) } },
 };
 const JOBS = ['prepareData', 'train', 'convert', 'rollOut'];
@@ -89,6 +88,14 @@ async function current(buildId: string): Promise<void> {
   expect(['made', 'already']).toContain(made);
 }
 
+type Run = WorkflowHandle & { runUid: string };
+
+/** As `ferry start` does, search attributes included: doctor finds runs by them. */
+async function start(id: string, { stages }: Pick<RunSpecInput, 'stages'> = RELEASE): Promise<Run> {
+  const { runUid } = await startRun({ client: stack.client, id, requestedBy: 'alice', spec: { schema: 'modelferry.run/1', model: 'tiny', version: id, stages } });
+  return Object.assign(stack.client.workflow.getHandle(id), { runUid });
+}
+
 const atGate = async (run: WorkflowHandle): Promise<unknown> => await until(run, ({ gates }) => gates['approve'] !== undefined && gates['approve'].outcome === undefined);
 
 async function versionsCheck(): Promise<Check> {
@@ -106,7 +113,7 @@ const eventually = async (holds: (check: Check) => boolean): Promise<Check> => {
   }
 };
 
-async function expectReleasedOnce(run: WorkflowHandle & { runUid: string }, version: string): Promise<void> {
+async function expectReleasedOnce(run: Run, version: string): Promise<void> {
   expect(await run.result()).toMatchObject({ state: { status: 'completed' } });
   const { json } = await ferry<{ version: string }[]>('release', 'list');
   expect(json.filter((release) => release.version === version)).toHaveLength(1);
@@ -120,7 +127,7 @@ describe('an upgrade while a run is parked at its approval', () => {
   it('goes on with the new build under patched(): doctor names the run in between, it is released, and no job is started twice', async () => {
     const first = await ferryWorker('--deployment', DEPLOYMENT, '--build-id', '1', '--make-current');
     expect(first.ready).toMatchObject({ ready: true, deployment: { name: DEPLOYMENT, buildId: '1' } });
-    const run = await stack.startRun('parked', { ...RELEASE, version: 'parked' });
+    const run = await start('parked');
     await atGate(run);
     expect(await first.stop()).toBe(0);
 
@@ -132,7 +139,7 @@ describe('an upgrade while a run is parked at its approval', () => {
     expect(await ferry('approve', 'parked', '--reason', 'figures checked', '--yes')).toMatchObject({ code: 0, json: { accepted: true } });
     await expectReleasedOnce(run, 'parked');
     // The gate of the new build is another one: a run that comes to it now says so.
-    const later = await stack.startRun('later', { ...RELEASE, version: 'later' });
+    const later = await start('later');
     await atGate(later);
     expect((await eventsOf(later)).some((event) => event.includes('core_patch'))).toBe(true);
     expect((await eventsOf(run)).some((event) => event.includes('core_patch'))).toBe(false);
@@ -140,9 +147,28 @@ describe('an upgrade while a run is parked at its approval', () => {
     await second.drain();
   });
 
+  it('asks in the new way when it is sent back, and is replayed by another worker with what its history has by then', async () => {
+    const first = await nextBuild('1');
+    const run = await start('sent-back');
+    await atGate(run);
+    await first.drain();
+    const second = await nextBuild('2', patchedBundle);
+    expect(await ferry('reject', 'sent-back', '--reason', 'scales look wrong', '--to', 'convert', '--yes')).toMatchObject({ json: { accepted: true } });
+    await until(run, ({ gates }) => gates['approve']?.opening === 2 && gates['approve'].outcome === undefined);
+    expect((await eventsOf(run)).some((event) => event.includes('core_patch'))).toBe(true);
+    await second.kill9();
+    const third = await nextBuild('2', patchedBundle);
+    // The server still asks the killed worker, which has the run in its memory, for some seconds.
+    await atGate(run);
+    expect(third.log()).not.toMatch(/Nondeterminism|TMPRL1100/);
+    expect(await ferry('approve', 'sent-back', '--reason', 'figures checked', '--yes')).toMatchObject({ code: 0, json: { accepted: true } });
+    expect(await run.result()).toMatchObject({ state: { status: 'completed' } });
+    await third.drain();
+  });
+
   it('without patched() stands still with its decision kept, and is released once the old build is current again', async () => {
     const old = await nextBuild('3');
-    const run = await stack.startRun('unpatched', { ...RELEASE, version: 'unpatched' });
+    const run = await start('unpatched');
     await atGate(run);
     const broken = await nextBuild('4', unpatchedBundle);
     await run.signal('approve', { approver: 'demo-manager', reason: 'figures checked' });
@@ -157,7 +183,7 @@ describe('an upgrade while a run is parked at its approval', () => {
 
   it('leaves a pinned run to its build: the new one does not touch it, and the old one finishes it', async () => {
     const old = await nextBuild('5', undefined, 'pinned');
-    const run = await stack.startRun('pinned', { ...RELEASE, version: 'pinned' });
+    const run = await start('pinned');
     await atGate(run);
     const next = await nextBuild('6', unpatchedBundle);
     const check = await eventually(({ versions }) => versions?.others.some(({ pinned }) => pinned.includes('pinned')) === true);
@@ -171,7 +197,7 @@ describe('an upgrade while a run is parked at its approval', () => {
 describe('a job of a pinned run', () => {
   it('is watched by whichever worker is on its host, also of another build', async () => {
     const old = await nextBuild('7', undefined, 'pinned');
-    const run = await stack.startRun('watched', { ...RELEASE, version: 'watched', stages: { train: { attempts: [shellJob(`while [ ! -e "$RECORDS.go" ]; do sleep 0.1; done; ${makes('checkpoint')}`)] } } });
+    const run = await start('watched', { stages: { train: { attempts: [shellJob(`while [ ! -e "$RECORDS.go" ]; do sleep 0.1; done; ${makes('checkpoint')}`)] } } });
     await until(run, ({ jobs }) => jobs[0]?.handle !== undefined);
     await old.kill9();
     const next = await nextBuild('8');
