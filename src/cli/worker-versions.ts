@@ -18,7 +18,7 @@ export function judgeVersions(inUse: VersionsInUse, { namespace, now }: { namesp
   const anyVersion = current !== null || ramping !== null || others.length > 0;
   if (!anyVersion) return { name: 'versions', state: 'ok', message: 'workers have no versions: each takes every run', versions: { current, ramping, others, more: false } };
 
-  const findings = [...targetsOf(inUse, others, namespace, now), ...others.flatMap((other) => findingsOf(other, inUse, namespace))];
+  const findings = [...targetsOf(inUse, others, namespace, now), ...others.flatMap((other) => carriedBy(other, current, namespace)), ...idleOf(inUse, others, namespace, now)];
   const worst = findings.find(({ state }) => state === 'fail') ?? findings.find(({ state }) => state === 'warn');
   const texts = findings.map(({ text }) => text);
   if (inUse.more) texts.push('there are more runs of other versions than are looked at here');
@@ -66,22 +66,29 @@ function targetsOf({ current, ramping, pollers }: VersionsInUse, others: readonl
   return findings;
 }
 
-function findingsOf({ version, polled, pinned, autoUpgrade }: OtherVersion, { current, ramping }: VersionsInUse, namespace: string): Finding[] {
+/** Which open runs are with a version that is not the current one. */
+function carriedBy({ version, polled, pinned, autoUpgrade }: OtherVersion, current: WorkerVersion | null, namespace: string): Finding[] {
   const name = versionText(version);
   const findings: Finding[] = [];
   if (pinned.length > 0) {
     const text = `${countOf(pinned)} pinned to ${name}, which ${polled ? 'a worker polls' : 'nobody polls'}: ${namesOf(pinned)}`;
-    // The run's own code may not replay on the newer one: starting the old worker is what can't go wrong.
-    const next = `Start a worker of it again: ${workerCommand(version)}. Or let a run go on with the current version: temporal workflow update-options --namespace ${namespace} --workflow-id RUN --versioning-override-behavior auto_upgrade`;
+    // First what can't go wrong: the run's history may not replay on newer code. Started without `pinned`, that worker
+    // would tell the server at the run's next task that it is to be upgraded from then on.
+    const next = `Start a worker of it again: ${workerCommand(version)} --versioning pinned. Or let a run go on with the current version: temporal workflow update-options --namespace ${namespace} --workflow-id RUN --versioning-override-behavior auto_upgrade`;
     findings.push(polled ? { state: 'ok', text } : { state: 'fail', text, next });
   }
-  if (autoUpgrade.length > 0) findings.push({ state: 'ok', text: `${countOf(autoUpgrade)} of ${name} and ${autoUpgrade.length === 1 ? 'goes' : 'go'} on with ${current === null ? 'workers without a version' : versionText(current)}: ${namesOf(autoUpgrade)}` });
-  const isTarget = ramping !== null && isSameVersion(ramping.version, version);
-  if (polled && pinned.length === 0 && !isTarget) {
-    const next = version === null ? 'Stop them, or start them again with --deployment and --build-id' : `Stop its workers, or make it current: ${currentCommand(version, namespace)}`;
-    findings.push({ state: 'warn', text: version === null ? 'workers without a version poll and get no run' : `a worker of ${name} polls and no open run needs it`, next });
-  }
+  if (autoUpgrade.length > 0) findings.push({ state: 'ok', text: `${countOf(autoUpgrade)} of ${name} and ${autoUpgrade.length === 1 ? 'goes' : 'go'} on with ${versionText(current)}: ${namesOf(autoUpgrade)}` });
   return findings;
+}
+
+/** Workers that get no run: of an old version that may go, or of a new one that nobody made current. */
+function idleOf({ ramping }: VersionsInUse, others: readonly OtherVersion[], namespace: string, now: number): Finding[] {
+  const idle = others.filter(({ version, polled, pinned }) => polled && pinned.length === 0 && !(ramping !== null && isSameVersion(ramping.version, version)));
+  return idle.map(({ version, lastPolledAt }) => {
+    const ago = `polled ${Math.max(0, Math.round((now - Date.parse(lastPolledAt ?? '')) / 1000))} s ago`;
+    if (version === null) return { state: 'warn', text: `workers without a version ${ago} and get no run`, next: 'Stop them, or start them again with --deployment and --build-id' };
+    return { state: 'warn', text: `a worker of ${versionText(version)} ${ago} and no open run needs it`, next: `Stop it, or make its version current: ${currentCommand(version, namespace)}` };
+  });
 }
 
 function lastPoll(pollers: VersionsInUse['pollers'], version: WorkerVersion | null): string | null {

@@ -40,7 +40,7 @@ export async function makeCurrent({ client, version, when, signal, withinMs = KN
       return await client.connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => tryOnce(client, version, when));
     } catch (error) {
       if (!isTooEarly(error)) throw toClientError(`did not make ${versionText(version)} current`, error);
-      if (Date.now() >= deadline) throw notTaken(version, error);
+      if (Date.now() >= deadline) throw notTaken(client, version, error);
     }
     await new Promise((done) => setTimeout(done, POLL_MS));
   }
@@ -63,11 +63,11 @@ function isTooEarly(error: unknown): boolean {
   return status === GRPC.notFound || status === GRPC.failedPrecondition || status === GRPC.aborted;
 }
 
-function notTaken(version: WorkerVersion, cause: unknown): ClientError {
+function notTaken(client: Client, version: WorkerVersion, cause: unknown): ClientError {
   return new ClientError({
     code: 'not_current',
     message: `The server does not take ${versionText(version)} as the current version: ${messageOf(cause instanceof Error && 'details' in cause && cause.details !== '' ? cause.details : cause)}`,
-    hint: `See what it knows with: temporal worker deployment describe --name ${version.name}`,
+    hint: `See what it knows with: temporal worker deployment describe --namespace ${client.options.namespace} --name ${version.name}`,
     exitCode: EXIT_UNREACHABLE,
     cause,
   });

@@ -34,7 +34,7 @@ describe('the versions of workers', () => {
   it('fail where nobody has polled for 90 s the one that runs are pinned to, and tell both ways out', () => {
     const check = judge({ current: V2, pollers: [polls(V2), polls(V1, 91)], runs: carried(V1, 'pinned', 'a', 'b', 'c', 'd', 'e', 'f', 'g') });
     expect(check).toMatchObject({ state: 'fail', message: 'modelferry.2 is current; 7 runs are pinned to modelferry.1, which nobody polls: a, b, c, d, e, 2 more' });
-    expect(check.next).toContain('ferry worker --deployment modelferry --build-id 1');
+    expect(check.next).toContain('ferry worker --deployment modelferry --build-id 1 --versioning pinned');
     expect(check.next).toContain('temporal workflow update-options --namespace models');
     expect(check.versions?.others[0]).toMatchObject({ polled: false, pinned: ['a', 'b', 'c', 'd', 'e', 'f', 'g'] });
   });
@@ -50,8 +50,8 @@ describe('the versions of workers', () => {
   });
 
   it('are told of where a worker polls for nothing: the old one may go', () => {
-    expect(judge({ current: V2, pollers: [polls(V2), polls(V1)] })).toMatchObject({ state: 'warn', message: 'modelferry.2 is current; a worker of modelferry.1 polls and no open run needs it', next: expect.stringContaining('Stop its workers') as unknown });
-    expect(judge({ current: V2, pollers: [polls(V2), polls(null)] })).toMatchObject({ state: 'warn', message: expect.stringContaining('workers without a version poll and get no run') as unknown });
+    expect(judge({ current: V2, pollers: [polls(V2), polls(V1)] })).toMatchObject({ state: 'warn', message: 'modelferry.2 is current; a worker of modelferry.1 polled 5 s ago and no open run needs it', next: expect.stringContaining('Stop it, or') as unknown });
+    expect(judge({ current: V2, pollers: [polls(V2), polls(null)] })).toMatchObject({ state: 'warn', message: expect.stringContaining('workers without a version polled 5 s ago and get no run') as unknown });
     expect(judge({ current: V2, pollers: [polls(V2), polls(V1, 91)] })).toMatchObject({ state: 'ok', message: 'modelferry.2 is current' });
   });
 

@@ -212,15 +212,22 @@ describe('a job of a pinned run', () => {
   });
 });
 
-describe('a worker that is started again', () => {
-  it('takes nothing back from its successor with --make-current, unless it is told always', async () => {
-    const successor = await nextBuild('9');
-    const again = await ferryWorker('--deployment', DEPLOYMENT, '--build-id', '8', '--make-current');
-    expect((await versionsCheck()).versions?.current).toEqual({ name: DEPLOYMENT, buildId: '9' });
+describe('a version', () => {
+  it('whose worker is only started again takes nothing back from its successor with --make-current, unless it is told always', async () => {
+    const before = await nextBuild('9');
+    await before.drain();
+    const successor = await nextBuild('10');
+    const again = await ferryWorker('--deployment', DEPLOYMENT, '--build-id', '9', '--make-current');
+    expect((await versionsCheck()).versions?.current).toEqual({ name: DEPLOYMENT, buildId: '10' });
     expect(await again.stop()).toBe(0);
-    const back = await ferryWorker('--deployment', DEPLOYMENT, '--build-id', '8', '--make-current', 'always');
-    expect((await versionsCheck()).versions?.current).toEqual({ name: DEPLOYMENT, buildId: '8' });
+    const back = await ferryWorker('--deployment', DEPLOYMENT, '--build-id', '9', '--make-current', 'always');
+    expect((await versionsCheck()).versions?.current).toEqual({ name: DEPLOYMENT, buildId: '9' });
     expect(await back.stop()).toBe(0);
     await successor.drain();
+  });
+
+  it('that the server does not know is not made current, and says where to look', async () => {
+    const asked = makeCurrent({ client: stack.client, version: { name: DEPLOYMENT, buildId: 'never-polled' }, when: 'new', signal: new AbortController().signal, withinMs: 1000 });
+    await expect(asked).rejects.toMatchObject({ code: 'not_current', exitCode: 4, hint: expect.stringContaining(`describe --namespace default --name ${DEPLOYMENT}`) as unknown });
   });
 });

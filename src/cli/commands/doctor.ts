@@ -120,7 +120,7 @@ async function checkServer({ connection, home, env }: CliContext): Promise<{ che
     ferry = await connect({ ...connection, home, env });
   } catch (error) {
     if (!(error instanceof ClientError)) throw error;
-    const unseen = ['namespace', 'search-attributes', 'worker', 'versions'].map((name): Check => ({ name, state: 'warn', message: 'not checked, since no server answers' }));
+    const unseen = ['namespace', 'search-attributes', 'worker', 'versions'].map((name) => unchecked(name, 'no server answers'));
     return { checks: [{ name: 'server', state: 'fail', message: error.message, next: error.hint }, ...unseen], ownServer: true };
   }
   try {
@@ -128,12 +128,17 @@ async function checkServer({ connection, home, env }: CliContext): Promise<{ che
     const { serverVersion } = await server.workflowService.getSystemInfo({});
     const reached: Check = { name: 'server', state: 'ok', message: `${address}, version ${serverVersion}, named by ${source === 'ferry dev' ? 'the running ferry dev' : `the ${source}`}` };
     const found = await checkNamespace(server, namespace);
-    const rest = found.state === 'ok' ? [await checkSearchAttributes(server, namespace), await checkWorker(server, namespace), await checkVersions(client)] : [];
-    return { checks: [reached, found, ...rest], ownServer: source === 'ferry dev' };
+    if (found.state !== 'ok') return { checks: [reached, found], ownServer: source === 'ferry dev' };
+    const attributes = await checkSearchAttributes(server, namespace);
+    // Runs are found by them, and the check before says already what to do.
+    const versions = attributes.state === 'fail' ? unchecked('versions', 'the search attributes are not there') : await checkVersions(client);
+    return { checks: [reached, found, attributes, await checkWorker(server, namespace), versions], ownServer: source === 'ferry dev' };
   } finally {
     await ferry.close();
   }
 }
+
+const unchecked = (name: string, since: string): Check => ({ name, state: 'warn', message: `not checked, since ${since}` });
 
 async function checkNamespace(server: Connection, namespace: string): Promise<Check> {
   try {
@@ -174,7 +179,7 @@ async function checkVersions(client: Client): Promise<Check> {
     return judgeVersions(await versionsInUse(client), { namespace: client.options.namespace, now: Date.now() });
   } catch (error) {
     if (!(error instanceof ClientError)) throw error;
-    // A server that knows no versions of workers, or none of our search attributes, can't have a run that waits for one.
+    // An older server knows no versions of workers: nothing of it fails by that.
     return { name: 'versions', state: 'warn', message: error.message, next: error.hint };
   }
 }
