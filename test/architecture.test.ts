@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT, codeOf, importsOf, resolveImport, sourceFiles, type Import, type SourceFile } from './support/sources.js';
 
-type Room = 'public' | 'domain' | 'engines' | 'jobs' | 'workflows' | 'activities' | 'workers' | 'client' | 'cli' | 'testing' | 'temporal-failure' | 'temporal-payloads';
+type Room = 'public' | 'domain' | 'engines' | 'jobs' | 'workflows' | 'activities' | 'workers' | 'client' | 'cli' | 'testing' | 'temporal-failure' | 'temporal-failure-attributes' | 'temporal-payloads' | 'temporal-codec';
 
 interface RoomRule {
   /** Rooms, or single files, of which values may be imported; a room may always import from itself. */
@@ -25,13 +25,15 @@ const RULES: Record<Room, RoomRule> = {
   domain: { from: [], packages: /^(?:zod|canonicalize|@noble\/.+)$/ },
   engines: { from: ['domain'], not: /^@temporalio\// },
   jobs: { from: ['domain', 'engines'], not: /^@temporalio\// },
-  workflows: { from: ['domain', 'temporal-failure'], typesFrom: ['activities'], packages: /^@temporalio\/(?:workflow|common)$/ },
+  workflows: { from: ['domain', 'temporal-failure', 'temporal-payloads'], typesFrom: ['activities'], packages: /^@temporalio\/(?:workflow|common)$/ },
   activities: { from: ['domain', 'engines', 'temporal-failure', 'temporal-payloads'], not: TEMPORAL_BUT('activity|client|common|proto') },
-  client: { from: ['domain'], not: TEMPORAL_BUT('client|common|envconfig') },
-  cli: { from: ['client', 'engines', 'domain', 'jobs'], typesFrom: ['workers'], not: TEMPORAL_BUT('client|common|envconfig') },
-  workers: { from: ['domain', 'engines', 'workflows', 'activities', 'client', 'temporal-failure'] },
+  client: { from: ['domain', 'temporal-payloads'], not: TEMPORAL_BUT('client|common|envconfig') },
+  cli: { from: ['client', 'engines', 'domain', 'jobs', 'temporal-codec'], typesFrom: ['workers'], not: TEMPORAL_BUT('client|common|envconfig') },
+  workers: { from: ['domain', 'engines', 'workflows', 'activities', 'client', 'temporal-failure', 'temporal-codec'] },
   testing: { from: ['domain', 'engines', 'workflows', 'activities', 'client', 'workers', 'temporal-failure'] },
   'temporal-failure': { from: ['domain'], packages: /^@temporalio\/common$/ },
+  'temporal-failure-attributes': { from: [], packages: /^@temporalio\/common$/ },
+  'temporal-codec': { from: ['engines', 'temporal-payloads'], packages: /^@temporalio\/(?:common(?:\/lib\/encoding\.js)?|proto)$/ },
   'temporal-payloads': { from: [], packages: /^@temporalio\/common(?:\/lib\/encoding\.js)?$/ },
 };
 

@@ -47,6 +47,8 @@ export function shownError(error: unknown, command: string): ShownError {
     }
     case 'CommanderError':
       return { ...shown, code: 'usage', message: e.message.replace(/^error: /, '').replaceAll('\n', ' '), hint: `See: ${command} --help`, exitCode: EXIT.usage };
+    case 'PayloadError':
+      return { ...shown, problems: [], hint: HINTS_OF_PAYLOADS[shown.code] ?? '', exitCode: EXIT.usage };
     case 'StoreError':
       return { ...shown, problems: [], hint: HINTS_OF_STORE[shown.code] ?? 'Look at the store and its disk; the command is safe to repeat', exitCode: shown.code === 'artifact_missing' || shown.code === 'path_refused' ? EXIT.usage : EXIT.negative };
     case 'ReleaseError': {
@@ -65,6 +67,13 @@ interface ErrorLike extends Error {
   problems?: readonly unknown[];
   what?: string;
 }
+
+const HINTS_OF_PAYLOADS: Readonly<Record<string, string>> = {
+  payloads_encrypted: 'Give the site file that holds the key with --site FILE, or export FERRY_SITE=FILE',
+  payload_key_unknown: 'Give the site file that holds this key with --site FILE; a former key stands under payloads.encryption.previous',
+  payload_damaged: 'Nobody can read it. See in the Temporal Web UI which one it is, and who sent it',
+  payload_key_invalid: 'Put the secret right, then: ferry doctor',
+};
 
 const HINTS_OF_STORE: Readonly<Record<string, string>> = {
   artifact_missing: 'Nothing was done. Take something in with: ferry artifact add PATH --kind KIND',

@@ -1,4 +1,5 @@
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import { ClientError, EXIT_UNREACHABLE, EXIT_USAGE, messageOf } from './errors.js';
 import { pidExists, readDevFile, type Env } from './home.js';
@@ -91,10 +92,10 @@ export async function resolveTarget(input: TargetInput): Promise<Target> {
 }
 
 /**
- * Connects within 3 s or fails.
+ * Connects within 3 s or fails. Without a codec encrypted payloads can't be read, and nothing is encrypted.
  * @throws ClientError `unreachable` (exit 4, safe to repeat), `unauthorized` (exit 4), `connection_config` (exit 2).
  */
-export async function connect(input: TargetInput): Promise<FerryConnection> {
+export async function connect(input: TargetInput & { codec?: PayloadCodec }): Promise<FerryConnection> {
   const target = await resolveTarget(input);
   let connection: Connection;
   try {
@@ -110,7 +111,7 @@ export async function connect(input: TargetInput): Promise<FerryConnection> {
     throw connectError(target, error);
   }
   return {
-    client: new Client({ connection, namespace: target.namespace }),
+    client: new Client({ connection, namespace: target.namespace, dataConverter: { payloadCodecs: input.codec === undefined ? [] : [input.codec] } }),
     connection,
     namespace: target.namespace,
     address: target.address,

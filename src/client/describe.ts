@@ -1,11 +1,12 @@
 import { QueryNotRegisteredError, WorkflowFailedError, WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
-import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
 import { FAILURES, STOPS, type FailureKind, type FailureView, type StopCode } from '../domain/failure.js';
 import { WatchHeartbeat } from '../domain/job.js';
 import { upgradeState, type RunState } from '../domain/run-state.js';
 import { statusOf, type RunStatusView } from '../domain/status.js';
 import { oneLine } from '../domain/text.js';
 import { STATE } from '../domain/names.js';
+import { decodePayload } from '../temporal-payloads.js';
 import { grpcStatus } from './connect.js';
 import { lookUp, startInputOf, uiLink } from './run-record.js';
 import { calling, isDeadline, isInvalidArgument, toClientError } from './server-error.js';
@@ -44,7 +45,7 @@ export async function describeRun(input: DescribeInput): Promise<RunStatusView> 
 export async function readRun({ client, run, timeoutMs = QUERY_TIMEOUT_MS, ui }: DescribeInput): Promise<RunReading> {
   const description = await lookUp(client, run);
   const link = uiLink(ui, client.options.namespace, run);
-  const heartbeats = heartbeatsOf(description);
+  const heartbeats = await heartbeatsOf(client, description);
   const end = await endOf(client, description);
   const state = end.state ?? (await queryState(client, run, timeoutMs));
   if (state !== undefined) {
@@ -100,10 +101,11 @@ function failureFrom({ type, message }: ApplicationFailure): FailureView {
 const STALE_MS = 30_000;
 
 /** The newest heartbeats of the watches that are under way, as far as they are ours; an old one says what was, not what is. */
-export function heartbeatsOf(description: WorkflowExecutionDescription): WatchHeartbeat[] {
-  return (description.raw.pendingActivities ?? []).flatMap((activity) => {
-    const payload = activity.heartbeatDetails?.payloads?.[0];
-    const beat = WatchHeartbeat.safeParse(payload === undefined || payload === null ? undefined : defaultPayloadConverter.fromPayload(payload));
+export async function heartbeatsOf({ options }: Pick<Client, 'options'>, description: WorkflowExecutionDescription): Promise<WatchHeartbeat[]> {
+  const payloads = (description.raw.pendingActivities ?? []).flatMap((activity) => activity.heartbeatDetails?.payloads?.[0] ?? []);
+  const details = await Promise.all(payloads.map((payload) => decodePayload(options.loadedDataConverter, payload)));
+  return details.flatMap((detail) => {
+    const beat = WatchHeartbeat.safeParse(detail);
     if (!beat.success) return [];
     const isStale = Date.now() - Date.parse(beat.data.at) > STALE_MS;
     return [isStale ? { ...beat.data, observation: 'unknown' as const, unknownSince: beat.data.unknownSince ?? beat.data.at } : beat.data];

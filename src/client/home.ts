@@ -31,6 +31,8 @@ export const DevFile = z.object({
   /** The base of links into the Web UI; null when there is none (`--headless`, or a server of someone else). */
   ui: z.string().nullable(),
   home: z.string(),
+  /** The absolute path of its site file; older ones did not tell. */
+  site: z.string().optional(),
   pids: z.object({ server: z.number().int().nullable(), workers: z.array(z.number().int()) }),
   startedAt: z.string(),
   /** `ferry dev` itself, and its children with their starts, so that a leftover is never mistaken. */

@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription, type WorkflowExecutionInfo } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
 import type { RunInput } from '../domain/run-input.js';
 import { nearest } from '../domain/problems.js';
+import { decodePayload } from '../temporal-payloads.js';
 import { ClientError, EXIT_USAGE } from './errors.js';
 import type { SearchAttributeName } from './search-attributes.js';
 import { calling, isInvalidArgument } from './server-error.js';
@@ -49,8 +49,9 @@ export async function lookUp(client: Client, run: string): Promise<WorkflowExecu
 
 /** Its hint names the nearest id, where one is near. */
 export async function unknownRun(client: Client, run: string): Promise<ClientError> {
-  // A server without our search attributes can't be asked for runs; that there is none of this id stands all the same.
-  const ids = await recentIds(client).catch((error: unknown) => (error instanceof ClientError ? [] : Promise.reject(error)));
+  // A server without our search attributes can't be asked for runs, and memos may be encrypted with a key that is gone;
+  // that there is none of this id stands all the same.
+  const ids = await recentIds(client).catch((error: unknown) => (error instanceof ClientError || isPayloadError(error) ? [] : Promise.reject(error)));
   const meant = nearest(run, ids);
   return new ClientError({
     code: 'run_unknown',
@@ -59,6 +60,9 @@ export async function unknownRun(client: Client, run: string): Promise<ClientErr
     exitCode: EXIT_USAGE,
   });
 }
+
+/** By name: the class belongs to an engine. */
+const isPayloadError = (error: unknown): boolean => error instanceof Error && error.name === 'PayloadError';
 
 async function recentIds(client: Client): Promise<string[]> {
   const ids = new Set<string>();
@@ -81,7 +85,7 @@ export async function startInputOf(client: Client, run: string, runId: string): 
     ),
   );
   const payload = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
-  const input: unknown = payload === undefined || payload === null ? undefined : defaultPayloadConverter.fromPayload(payload);
+  const input: unknown = payload === undefined || payload === null ? undefined : await decodePayload(client.options.loadedDataConverter, payload);
   return isRunInput(input) ? input : undefined;
 }
 

@@ -39,6 +39,18 @@ export type ReleasesConfig = z.infer<typeof ReleasesConfig>;
 const SecretSource = z.union([z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })]);
 export type SecretSource = z.infer<typeof SecretSource>;
 
+const SecretName = z.strictObject({ secret: Id.describe('The name of a secret of this file.') });
+
+/** Keys of 32 bytes, in base64 or hexadecimal digits, in secrets of this file. */
+export const PayloadEncryption = z.strictObject({
+  key: SecretName.describe('Encrypts everything that is written.'),
+  previous: z.array(SecretName).max(20).default([]).describe('Still read: former keys, and one that is about to become the key.'),
+});
+export type PayloadEncryption = z.infer<typeof PayloadEncryption>;
+
+/** The names of the secrets that hold keys of a site's payloads. */
+export const payloadKeyNames = ({ payloads }: Pick<Site, 'payloads'>): string[] => (payloads === undefined ? [] : [payloads.encryption.key, ...payloads.encryption.previous].map(({ secret }) => secret));
+
 export const Approver = z.strictObject({ name: PersonName, roles: z.array(z.string().min(1).max(100)).min(1).max(20) });
 export type Approver = z.infer<typeof Approver>;
 
@@ -72,12 +84,14 @@ export const Site = z
     store: StoreConfig.default({ kind: 'local-dir' }),
     releases: ReleasesConfig.default({ kind: 'oci-layout' }),
     secrets: z.record(Id, SecretSource).default({}),
+    payloads: z.strictObject({ encryption: PayloadEncryption }).optional().describe('How what is sent to the Temporal server is encrypted; absent: not at all.'),
     approvers: z.array(Approver).max(1000).default([]),
     operators: z.array(PersonName).max(1000).optional().describe('Who may answer repair gates; absent: anyone who can reach the server.'),
     approval: ApprovalPolicy.prefault({}),
     limits: Limits.prefault({}),
   })
   .superRefine((site, context) => {
+    for (const name of payloadKeyNames(site)) if (!Object.hasOwn(site.secrets, name)) context.addIssue({ code: 'custom', path: ['payloads', 'encryption'], message: `secrets of this file; ${name} is none` });
     const bytesOf = (names: readonly string[]): number => names.reduce((sum, name) => sum + name.length + 3, 0);
     if (bytesOf(site.approvers.flatMap(({ name, roles }) => roles.map(() => name))) > MAX_NAMES_BYTES)
       context.addIssue({ code: 'custom', path: ['approvers'], message: `fewer approvers, or in fewer roles: their names once for each role take at most ${MAX_NAMES_BYTES} bytes` });

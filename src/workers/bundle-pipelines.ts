@@ -10,10 +10,10 @@ const MAX_PROBLEMS = 5;
 
 /**
  * The code of a workflow sandbox with the package's own pipelines and those that a module exports, for `startWorker`.
- * Takes seconds; the same sources give the same code, so a build may keep it in a file.
+ * `encrypted`: for a site whose payloads are, since failures are then told in payloads too. Takes seconds; the same sources give the same code, so a build may keep it in a file.
  * @throws Error when the module imports what the sandbox does not have, such as Node.js's own modules.
  */
-export async function bundlePipelines({ file }: { file: string }): Promise<{ code: string }> {
+export async function bundlePipelines({ file, encrypted = false }: { file: string; encrypted?: boolean }): Promise<{ code: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'ferry-pipelines-'));
   const told: string[] = [];
   try {
@@ -26,6 +26,7 @@ export async function bundlePipelines({ file }: { file: string }): Promise<{ cod
     return await bundleWorkflowCode({
       workflowsPath: entry,
       payloadConverterPath: packageFile('dist/temporal-payloads.js'),
+      ...(encrypted ? { failureConverterPath: packageFile('dist/temporal-failure-attributes.js') } : {}),
       preloadModules: [packageFile('dist/domain/preload.js')],
       logger: keepingErrors(told),
       webpackConfigHook: (config) => ({ ...config, resolve: { ...config.resolve, alias: Object.assign({}, config.resolve?.alias, { '@temporalio/workflow': sdk }) } }),

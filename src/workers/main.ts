@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
+import { basename, join } from 'node:path';
+import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client, type ScheduleOptions } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker, type NativeConnectionOptions, type WorkerOptions } from '@temporalio/worker';
 import type pino from 'pino';
 import { createArtifactActivities } from '../activities/artifacts/index.js';
@@ -14,10 +14,13 @@ import { createRunActivities } from '../activities/runs/index.js';
 import { createSiteActivities } from '../activities/site/index.js';
 import type { Versioning, WorkerVersion } from '../domain/deployment.js';
 import { WORKFLOW_QUEUE, sweepScheduleId, sweepWorkflowId } from '../domain/ids.js';
-import type { Site } from '../domain/site.js';
+import { payloadKeyNames, type Site } from '../domain/site.js';
 import { packageFile } from '../engines/package-files.js';
+import { loadKeyRing } from '../engines/payload-crypto/key-ring.js';
+import { PayloadError } from '../engines/payload-crypto/payload-error.js';
 import { hostIdentity } from '../engines/jobs/process-identity.js';
 import { SWEEP_JOBS } from '../domain/names.js';
+import { payloadCodec } from '../temporal-codec.js';
 import { bundlePipelines } from './bundle-pipelines.js';
 import { temporalLogger } from './logger.js';
 import { queueOf, siteViewOf } from './site-view.js';
@@ -25,7 +28,7 @@ import { queueOf, siteViewOf } from './site-view.js';
 export interface WorkerSettings {
   connection: NativeConnectionOptions;
   namespace: string;
-  /** For activities that ask the server, and for the sweep's schedule. */
+  /** For activities that ask the server, and for the sweep's schedule; with a codec where the site encrypts. */
   client: Client;
   home: string;
   /** With absolute paths. */
@@ -52,6 +55,9 @@ export interface RunningWorker {
 const BUNDLE = packageFile('dist/workflow-bundle.js');
 /** Also in the bundle: workflows decode what anybody may have sent them. */
 const PAYLOADS = packageFile('dist/temporal-payloads.js');
+/** For a site that encrypts: messages of failures are payloads too. Workflows have this converter in their bundle. */
+const ENCRYPTED_BUNDLE = packageFile('dist/workflow-bundle-encrypted.js');
+const FAILURES = packageFile('dist/temporal-failure-attributes.js');
 
 /** Watches are idle most of the time; with fewer slots they would keep submits and cancels waiting. */
 const MAX_JOB_ACTIVITIES = 2000;
@@ -62,10 +68,13 @@ const HEARTBEAT_THROTTLE = '2 seconds';
 /** Where a job's environment starts: what programs need to run at all, and nothing that may be a secret of the worker's. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'SHELL', 'LD_LIBRARY_PATH', 'SYSTEMROOT'] as const;
 
-/** Builds every dependency, starts to poll and keeps the sweep's schedule. Refuses to start without the workflow bundle. */
+/** Builds every dependency, starts to poll and keeps the sweep's schedule. Refuses to start without the workflow bundle, and without the keys of a site that encrypts. */
 export async function startWorker(settings: WorkerSettings): Promise<RunningWorker> {
-  const { home, site, logger, env, namespace, client, bundlePath = BUNDLE } = settings;
-  if (!existsSync(bundlePath)) throw new Error(bundlePath === BUNDLE ? 'the workflow bundle dist/workflow-bundle.js is missing; build it with npm run build' : `the workflow bundle ${bundlePath} is missing`);
+  const { home, site, logger, env, namespace, client } = settings;
+  const encryption = site.payloads?.encryption;
+  const bundle = settings.bundlePath ?? (encryption === undefined ? BUNDLE : ENCRYPTED_BUNDLE);
+  if (!existsSync(bundle)) throw new Error(`the workflow bundle ${bundle} is missing; build it with npm run build`);
+  const keys = encryption === undefined ? undefined : await loadKeyRing({ encryption, secrets: site.secrets, env });
   Runtime.install({ logger: temporalLogger(logger), shutdownSignals: [] });
 
   const { hostId } = hostIdentity();
@@ -79,7 +88,11 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
   const common: Partial<WorkerOptions> & Pick<WorkerOptions, 'connection' | 'namespace'> = {
     connection,
     namespace,
-    dataConverter: { payloadConverterPath: PAYLOADS },
+    dataConverter: {
+      payloadConverterPath: PAYLOADS,
+      // What it can't decrypt passes: the converter tells a message, which is refused, from a key that is missing here.
+      ...(keys === undefined ? {} : { failureConverterPath: FAILURES, payloadCodecs: [payloadCodec({ keys: async () => keys, unreadable: 'pass' })] }),
+    },
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
   };
@@ -87,7 +100,7 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
     await Worker.create({
       ...common,
       taskQueue: WORKFLOW_QUEUE,
-      workflowBundle: settings.pipelines === undefined ? { codePath: bundlePath } : await bundlePipelines({ file: settings.pipelines }),
+      workflowBundle: settings.pipelines === undefined ? { codePath: bundle } : await bundlePipelines({ file: settings.pipelines, encrypted: encryption !== undefined }),
       workerDeploymentOptions: deploymentOptions(settings.deployment),
       activities: { ...createSiteActivities({ siteView }), ...createArtifactActivities({ store }), ...createReleaseActivities({ store, siteView, client, releasesRoot }), ...createRunActivities({ store, client }) },
     }),
@@ -95,7 +108,7 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
   // Without a version, whatever that of the run: a job is watched by whoever is on its host. In a version, the watch of a
   // pinned run would wait for a worker that may be gone, and that of every run once its host's workers are of another one.
   for (const [queue, here] of executors) {
-    const activities = { ...createJobActivities({ executors: here, secrets: site.secrets, env, pollIntervalMs: site.limits.pollInterval }), ...createSweepActivities({ executors: here, client }) };
+    const activities = { ...createJobActivities({ executors: here, secrets: site.secrets, withheld: payloadKeyNames(site), env, pollIntervalMs: site.limits.pollInterval }), ...createSweepActivities({ executors: here, client }) };
     workers.push(await Worker.create({ ...common, taskQueue: queue, activities, maxConcurrentActivityTaskExecutions: MAX_JOB_ACTIVITIES }));
     await keepSweeping(client, queue, site.limits.sweepInterval);
   }
@@ -129,17 +142,25 @@ function executorsByQueue({ site, home, env, onSubmitStep }: WorkerSettings, sto
 
 /** One schedule a queue, whichever of its workers comes first; the interval of the worker that came last stands. */
 async function keepSweeping(client: Client, queue: string, everyMs: number): Promise<void> {
-  const spec = { intervals: [{ every: everyMs }] };
-  const scheduleId = sweepScheduleId(queue);
+  const options: ScheduleOptions = {
+    scheduleId: sweepScheduleId(queue),
+    spec: { intervals: [{ every: everyMs }] },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP },
+    action: { type: 'startWorkflow', workflowType: SWEEP_JOBS, workflowId: sweepWorkflowId(queue), taskQueue: WORKFLOW_QUEUE, args: [{ queues: [queue], dryRun: false, listOnly: false }] },
+  };
   try {
-    await client.schedule.create({
-      scheduleId,
-      spec,
-      policies: { overlap: ScheduleOverlapPolicy.SKIP },
-      action: { type: 'startWorkflow', workflowType: SWEEP_JOBS, workflowId: sweepWorkflowId(queue), taskQueue: WORKFLOW_QUEUE, args: [{ queues: [queue], dryRun: false, listOnly: false }] },
-    });
+    await client.schedule.create(options);
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    await client.schedule.getHandle(scheduleId).update((found) => ({ ...found, spec }));
+    const handle = client.schedule.getHandle(options.scheduleId);
+    try {
+      // The action too: its argument is encrypted anew, with the key of now.
+      await handle.update((found) => ({ ...found, spec: options.spec, action: options.action }));
+    } catch (unreadable) {
+      // Written with a key that is gone. An update reads before it writes, and sweeping must not end with the key.
+      if (!(unreadable instanceof PayloadError)) throw unreadable;
+      await handle.delete();
+      await client.schedule.create(options);
+    }
   }
 }

@@ -11,6 +11,7 @@ import { initialState, outputName, sectionName, stageOf, upgradeState } from '..
 import { runSpecOf, type RunSpec } from '../domain/spec.js';
 import { currentStage } from '../domain/views.js';
 import { failure } from '../temporal-failure.js';
+import { assertDecrypted } from '../temporal-payloads.js';
 import { endJobsOf } from './end-jobs.js';
 import { listen } from './inbox.js';
 import type { PipelineShape, RunResult, RunnablePipeline } from './pipeline.js';
@@ -64,6 +65,7 @@ const issuesOf = (error: { issues: readonly { path: PropertyKey[]; message: stri
 
 function openRun(pipeline: PipelineDescription, input: RunInput): RunContext {
   const info = workflowInfo();
+  assertDecrypted(input);
   const start = StartInput.safeParse(input, { jitless: true });
   if (start.error !== undefined) throw failure('spec_invalid', `this is no start of a run: ${issuesOf(start.error)}; use ferry start`);
   if (!RunId.safeParse(info.workflowId).success) throw failure('spec_invalid', `a run's workflow id has letters, digits, dot, dash and underscore alone; use ferry start`);

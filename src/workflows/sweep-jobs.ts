@@ -1,4 +1,5 @@
 import type { SweepRequest, SweepResult } from '../domain/sweep.js';
+import { assertDecrypted } from '../temporal-payloads.js';
 import { readSite, sweepExecutorsOn } from './activity-options.js';
 
 /**
@@ -6,6 +7,7 @@ import { readSite, sweepExecutorsOn } from './activity-options.js';
  * and `ferry gc` and `ferry jobs list` start it by hand.
  */
 export async function sweepJobs(request: SweepRequest): Promise<SweepResult> {
+  assertDecrypted(request);
   const queues = request.queues ?? [...new Set(Object.values((await readSite()).executors).map((executor) => executor.queue))];
   const results = await Promise.all(queues.map((queue) => sweepExecutorsOn(queue).sweepExecutors({ dryRun: request.dryRun, listOnly: request.listOnly })));
   return {

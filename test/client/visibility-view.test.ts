@@ -1,5 +1,5 @@
-import type { WorkflowExecutionDescription } from '@temporalio/client';
-import { SearchAttributeType, TypedSearchAttributes, defaultPayloadConverter, defineSearchAttributeKey } from '@temporalio/common';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import { SearchAttributeType, TypedSearchAttributes, defaultDataConverter, defaultPayloadConverter, defineSearchAttributeKey } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { heartbeatsOf } from '../../src/client/describe.js';
 import { parseWaitingLabel, stateFrom, visibilityView } from '../../src/client/visibility-view.js';
@@ -38,12 +38,13 @@ describe('a run that no worker answers for', () => {
     expect(view(d, [beat])).toMatchObject({ state: 'running', round: 2, waitingOn: [], jobs: [{ key, stage: 'train', round: 2, attempt: 3, backend: 'ascend', simulated: true, observation: 'ok', pid: 4711, progress: { step: 1 } }] });
   });
 
-  it('has heartbeats of its watches; what an old one says is no longer known', () => {
+  it('has heartbeats of its watches; what an old one says is no longer known', async () => {
     const beat: WatchHeartbeat = { handle: handle('k'), observation: 'ok', starts: 1, at: new Date().toISOString() };
     const old = { ...beat, at: '2026-01-01T00:00:00.000Z' };
     const details = [beat, old, 'not ours'].map((value) => ({ heartbeatDetails: { payloads: [defaultPayloadConverter.toPayload(value)] } }));
     const d = { raw: { pendingActivities: details } } as unknown as WorkflowExecutionDescription;
-    expect(heartbeatsOf(d)).toEqual([beat, { ...old, observation: 'unknown', unknownSince: old.at }]);
+    const client = { options: { loadedDataConverter: defaultDataConverter } } as Pick<Client, 'options'>;
+    expect(await heartbeatsOf(client, d)).toEqual([beat, { ...old, observation: 'unknown', unknownSince: old.at }]);
   });
 
   it('says no more than is known where its start cannot be read', () => {

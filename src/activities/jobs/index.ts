@@ -30,6 +30,8 @@ export interface JobActivities {
 export interface JobDeps {
   executors: ReadonlyMap<string, Executor>;
   secrets: Record<string, SecretSource>;
+  /** Secrets that no job gets: the site's own. */
+  withheld?: readonly string[];
   env: Readonly<Record<string, string | undefined>>;
   pollIntervalMs: number;
 }
@@ -47,7 +49,7 @@ export function createJobActivities(deps: JobDeps): JobActivities {
   return {
     async submitJob(request) {
       const executor = executorOf(request.executor, 'unknown_executor');
-      const secrets = await resolveSecrets(request.env, deps.secrets, deps.env);
+      const secrets = await resolveSecrets(request.env, deps.secrets, deps.env, deps.withheld);
       return await beating(() => executor.submit(executor.render(request), request, secrets)).catch(executorFailure);
     },
     async watchJob({ handle }) {

@@ -1,19 +1,21 @@
-import { readFile } from 'node:fs/promises';
 import type { JobRequest } from '../../domain/job.js';
 import type { SecretSource } from '../../domain/site.js';
+import { readSecret } from '../../engines/config/read-secret.js';
 import { failure } from '../../temporal-failure.js';
 
 /**
  * The secret values that a job asks for by name, read at submit. They go to the job through its environment alone:
  * never into a file, a log, a history or an error, so the errors here name the secret and not what was found.
  */
-export async function resolveSecrets(env: JobRequest['env'], known: Record<string, SecretSource>, workerEnv: Readonly<Record<string, string | undefined>>): Promise<Record<string, string>> {
+export async function resolveSecrets(env: JobRequest['env'], known: Record<string, SecretSource>, workerEnv: Readonly<Record<string, string | undefined>>, withheld: readonly string[] = []): Promise<Record<string, string>> {
   const secrets: Record<string, string> = {};
   for (const [variable, value] of Object.entries(env)) {
     if (typeof value === 'string') continue;
     const source = known[value.secret];
+    // A spec's author could otherwise take the key out by a job that prints it in pieces.
+    if (withheld.includes(value.secret)) throw failure('unknown_secret', `the secret ${value.secret} is a key of this site's payloads, which no job gets; name another one`);
     if (source === undefined) throw failure('unknown_secret', `the worker's site file has no secret ${value.secret}; add it under secrets`);
-    const found = await readSecret(value.secret, source, workerEnv);
+    const found = await readNamed(value.secret, source, workerEnv);
     if (found === undefined || found === '') throw failure('unknown_secret', `the secret ${value.secret} is empty on this worker; set ${'env' in source ? `the variable ${source.env}` : 'its file'}`);
     secrets[variable] = found;
   }
@@ -36,7 +38,7 @@ const MIN_CUT = 3;
 export async function maskOf(known: Record<string, SecretSource>, workerEnv: Readonly<Record<string, string | undefined>>): Promise<SecretMask> {
   const hidden: { name: string; value: string }[] = [];
   for (const [name, source] of Object.entries(known)) {
-    const value = await readSecret(name, source, workerEnv).catch(() => undefined);
+    const value = await readNamed(name, source, workerEnv).catch(() => undefined);
     // A log is cut into lines and freed of control characters, so a key of several lines shows as each of them.
     for (const part of (value ?? '').split(/\p{Cc}+/u)) if (part.length >= MIN_HIDDEN) hidden.push({ name, value: part });
   }
@@ -57,13 +59,9 @@ function withoutCutSecret(text: string, { name, value }: { name: string; value: 
   return text;
 }
 
-async function readSecret(name: string, source: SecretSource, workerEnv: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
-  return 'env' in source ? workerEnv[source.env] : await readSecretFile(name, source.file);
-}
-
-async function readSecretFile(name: string, path: string): Promise<string> {
+async function readNamed(name: string, source: SecretSource, workerEnv: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
   try {
-    return (await readFile(path, 'utf8')).trimEnd();
+    return await readSecret(source, workerEnv);
   } catch {
     // The cause may quote the file; what matters to the reader is which secret it was.
     throw failure('unknown_secret', `the file of the secret ${name} can't be read on this worker`);

@@ -1,11 +1,12 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import type { Payload } from '@temporalio/common';
+import type { LoadedDataConverter, Payload } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import type { RecordedMessage } from '../../domain/approval.js';
 import { WORKFLOW_QUEUE } from '../../domain/ids.js';
 import { APPROVE, DECIDE, REJECT } from '../../domain/names.js';
+import { PayloadError } from '../../engines/payload-crypto/payload-error.js';
 import { failure } from '../../temporal-failure.js';
-import { payloadConverter } from '../../temporal-payloads.js';
+import { decodePayload, payloadConverter } from '../../temporal-payloads.js';
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
@@ -28,16 +29,18 @@ const MAX_CHAIN = 100;
 export async function readRecord(client: Client, workflowId: string, executionRunId: string, since: string): Promise<RecordedRun> {
   // Oldest execution first: the order in which people decided counts.
   const execution: RecordedMessage[][] = [];
+  const converter = { ...client.options.loadedDataConverter, payloadConverter };
   let runId: string | undefined = executionRunId;
   for (let i = 0; i < MAX_CHAIN; i++) {
     const { events }: temporal.api.history.v1.IHistory = await fetchHistory(client, workflowId, runId);
     const started: temporal.api.history.v1.IWorkflowExecutionStartedEventAttributes | undefined = events?.[0]?.workflowExecutionStartedEventAttributes ?? undefined;
     if (started === undefined) throw gone(runId);
     if (started.taskQueue?.name !== WORKFLOW_QUEUE) throw failure('approval_unproved', `not published: execution ${runId} ran on the task queue ${started.taskQueue?.name ?? 'unknown'}, which is not ours`);
-    execution.unshift(seenIn(events ?? []));
+    execution.unshift(await seenIn(converter, events ?? []));
     const before: string | null | undefined = started.continuedExecutionRunId;
     const first = before === undefined || before === null || before === '';
-    if (first || timeOf(events?.[0] ?? {}) < since) return { start: decode(started.input?.payloads?.[0]), messages: execution.flat() };
+    const input = started.input?.payloads?.[0];
+    if (first || timeOf(events?.[0] ?? {}) < since) return { start: input == null ? undefined : await decodePayload(converter, input), messages: execution.flat() };
     runId = before;
   }
   throw failure('approval_unproved', `not published: the run has more than ${MAX_CHAIN} executions`);
@@ -61,7 +64,7 @@ type UpdateInput = temporal.api.update.v1.IInput;
  * that completes; an accepted update is written down by the task that saw it. The times of the events themselves would
  * not do: a signal may be recorded just before the task that opens its gate and sees it.
  */
-function seenIn(events: readonly HistoryEvent[]): RecordedMessage[] {
+async function seenIn(converter: LoadedDataConverter, events: readonly HistoryEvent[]): Promise<RecordedMessage[]> {
   const messages: RecordedMessage[] = [];
   const admitted = new Map<string, UpdateInput>();
   const startedAt = new Map<string, string>();
@@ -76,13 +79,13 @@ function seenIn(events: readonly HistoryEvent[]): RecordedMessage[] {
       waiting = [];
     }
     const signal = event.workflowExecutionSignaledEventAttributes;
-    if (signal != null && (signal.signalName === APPROVE || signal.signalName === REJECT)) waiting.push({ name: signal.signalName, route: 'signal', payload: decode(signal.input?.payloads?.[0]) });
+    if (signal != null && (signal.signalName === APPROVE || signal.signalName === REJECT)) waiting.push({ name: signal.signalName, route: 'signal', payload: await messageIn(converter, signal.input?.payloads?.[0]) });
     // A reset applies updates again: their request then stands in an event of its own, and not where they are accepted.
     const request = event.workflowExecutionUpdateAdmittedEventAttributes?.request;
     if (request?.input != null) admitted.set(request.meta?.updateId ?? '', request.input);
     const accepted = event.workflowExecutionUpdateAcceptedEventAttributes;
     const update = accepted == null ? undefined : (accepted.acceptedRequest?.input ?? admitted.get(accepted.protocolInstanceId ?? ''));
-    if (update?.name === DECIDE) messages.push({ name: DECIDE, route: 'update', payload: decode(update.args?.payloads?.[0]), at: now });
+    if (update?.name === DECIDE) messages.push({ name: DECIDE, route: 'update', payload: await messageIn(converter, update.args?.payloads?.[0]), at: now });
   }
   return messages;
 }
@@ -93,4 +96,12 @@ function timeOf(event: HistoryEvent): string {
 }
 
 /** As the run itself decodes it: what can't be decoded is a value that is no decision, never an exception. */
-const decode = (payload: Payload | null | undefined): unknown => (payload == null ? undefined : payloadConverter.fromPayload(payload));
+async function messageIn(converter: LoadedDataConverter, payload: Payload | null | undefined): Promise<unknown> {
+  if (payload == null) return undefined;
+  try {
+    return await decodePayload(converter, payload);
+  } catch (error) {
+    if (!(error instanceof PayloadError)) throw error;
+    return payloadConverter.fromPayload(payload);
+  }
+}

@@ -70,6 +70,7 @@ function welcome({ info, taskQueues }: RunningDev, site: DevSite): string {
     ['Web UI', info.ui ?? 'none here'],
     ['Worker', `pid ${info.pids.workers.join(', ')}, queues ${taskQueues.join(', ')}`],
     ['Site', site.builtIn ? 'built-in: local jobs, approver demo-manager, identity asserted' : site.path],
+    ...(site.keyId === undefined ? [] : [['Payloads', `encrypted with the key ${site.keyId}; for the Web UI to show them: ferry codec-server`]]),
     ['Data', info.home],
   ];
   return `ferry dev is ready.

@@ -13,8 +13,10 @@ import { InvalidDocument } from '../../engines/config/invalid-document.js';
 import { loadSite } from '../../engines/config/load-site.js';
 import { findServer, ServerNotFoundError } from '../../engines/temporal-server/find-server.js';
 import { findPythons } from '../../engines/temporal-server/wheel.js';
+import { PayloadError } from '../../engines/payload-crypto/payload-error.js';
 import { POLLER_FRESH_MS, type Check } from '../check.js';
 import type { CliContext } from '../context.js';
+import { keysOf } from '../payloads.js';
 import { judgeVersions } from '../worker-versions.js';
 
 /** What the hashing library asks for. */
@@ -101,13 +103,16 @@ async function checkPython({ env }: CliContext): Promise<Check> {
   return { name: 'python', state: 'warn', message: 'no Python 3 on PATH', next: 'Install it if your training runs here; the example hello needs none' };
 }
 
-async function checkSite({ sitePath, env, cwd }: CliContext, ownServer: boolean): Promise<Check> {
+async function checkSite(context: CliContext, ownServer: boolean): Promise<Check> {
   const name = 'site';
+  const { sitePath, env, cwd } = context;
   try {
     const { source } = await loadSite({ path: sitePath, env: env['FERRY_SITE'], cwd, builtIn: ownServer });
-    if (source !== 'built-in') return { name, state: 'ok', message: source };
+    const keys = await keysOf(context);
+    if (source !== 'built-in') return { name, state: 'ok', message: `${source}${keys === undefined ? '' : `, payloads encrypted with the key ${keys.current.id}`}` };
     return { name, state: 'warn', message: 'the built-in site of ferry dev: local jobs, one approver, identity asserted', next: 'Before a real release write one: ferry schema site' };
   } catch (error) {
+    if (error instanceof PayloadError) return { name, state: 'fail', message: error.message, next: 'Put the secret right, then: ferry doctor' };
     if (!(error instanceof InvalidDocument)) throw error;
     const problems = error.problems.map(({ path, found, expected, suggestion }) => `${path}: found ${found}, expected ${expected}${suggestion === undefined ? '' : ` (${suggestion})`}`);
     return { name, state: 'fail', message: `${error.message}: ${problems.join('; ')}`, next: `Put ${error.file} right, then: ferry doctor` };

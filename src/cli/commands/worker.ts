@@ -10,6 +10,7 @@ import { loadSite } from '../../engines/config/load-site.js';
 import type { CliContext } from '../context.js';
 import { UsageError } from '../errors.js';
 import { parseOptions } from '../options.js';
+import { codecOf } from '../payloads.js';
 import { pipelinesFileOf } from '../pipelines.js';
 
 const Options = z.object({
@@ -90,7 +91,7 @@ export async function run(context: CliContext, _args: string[], options: unknown
   const pipelines = await loadedPipelines(context);
   const { site, source } = await loadSite({ path: context.sitePath, env: env['FERRY_SITE'], cwd, builtIn: false });
   const target = await resolveTarget({ ...context.connection, home, env });
-  const connection = await connect({ ...context.connection, home, env });
+  const connection = await connect({ ...context.connection, home, env, codec: codecOf(context) });
   try {
     await ensureOrWarn(context, connection);
     // Loaded here alone: the worker's native part costs every other command a second.

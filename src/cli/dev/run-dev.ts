@@ -9,6 +9,7 @@ import { SEARCH_ATTRIBUTES } from '../../domain/views.js';
 import { suspendLocalJobs } from '../../engines/jobs/suspend.js';
 import { findServer } from '../../engines/temporal-server/find-server.js';
 import { startServer, type ServerProcess } from '../../engines/temporal-server/server-process.js';
+import { CODEC_PORT } from '../codec-server/codec-port.js';
 import { lockHome } from './dev-lock.js';
 import type { DevSite } from './dev-site.js';
 import { keepRunning, type KeptRunning } from './keep-running.js';
@@ -128,6 +129,8 @@ async function startOwnServer(input: DevInput): Promise<ServerProcess> {
     uiPort: input.uiPort,
     namespace: input.connection.namespace ?? 'default',
     searchAttributes: SEARCH_ATTRIBUTES,
+    // The UI's pages then ask the codec server, once it is started by hand; without encryption they have nobody to ask.
+    extraArgs: input.site.keyId === undefined || input.uiPort === null ? [] : ['--ui-codec-endpoint', `http://127.0.0.1:${CODEC_PORT}`],
     env,
     signal,
   });
@@ -171,12 +174,13 @@ function startDevWorker(input: DevInput, target: Target, ownServer: boolean, sig
   });
 }
 
-function devFileOf({ home }: DevInput, target: Target, server: ServerProcess | undefined, worker: WorkerProcess): DevFile {
+function devFileOf({ home, site }: DevInput, target: Target, server: ServerProcess | undefined, worker: WorkerProcess): DevFile {
   return {
     address: target.address,
     namespace: target.namespace,
     ui: target.ui,
     home,
+    site: site.path,
     pids: { server: server?.pid ?? null, workers: [worker.pid] },
     startedAt: new Date().toISOString(),
     dev: processRef(process.pid),

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { digestOf } from '../../domain/canonical.js';
-import { BUILT_IN_SITE, Site } from '../../domain/site.js';
+import { BUILT_IN_SITE, Site, type SecretSource } from '../../domain/site.js';
 import { readDocument, validate } from './document.js';
 import { InvalidDocument } from './invalid-document.js';
 
@@ -55,6 +55,12 @@ export const storeDirOf = (loaded: Pick<LoadedSite, 'site' | 'source'>, home: st
 
 /** The directory of a site's releases, by the same rules; `$FERRY_HOME/releases` where the site names none. */
 export const releasesDirOf = (loaded: Pick<LoadedSite, 'site' | 'source'>, home: string): string => dirOf(loaded, loaded.site.releases.root, join(home, 'releases'), home);
+
+/** A site's secrets; a relative file is meant from the site file, like its folders, and not from where a command is typed. */
+export function secretsOf({ site, source }: Pick<LoadedSite, 'site' | 'source'>): Record<string, SecretSource> {
+  const absolute = (secret: SecretSource): SecretSource => ('file' in secret ? { file: resolve(dirname(source), secret.file) } : secret);
+  return Object.fromEntries(Object.entries(site.secrets).map(([name, secret]) => [name, absolute(secret)]));
+}
 
 function dirOf({ source }: Pick<LoadedSite, 'source'>, path: string | undefined, fallback: string, home: string): string {
   return path === undefined ? fallback : resolve(source === 'built-in' ? home : dirname(source), path);

@@ -1,6 +1,6 @@
 // A server as `publish` reads one: it gives recorded executions of a run and does nothing else.
 import type { Client } from '@temporalio/client';
-import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import { defaultDataConverter, defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { WORKFLOW_QUEUE } from '../../../src/domain/ids.js';
 import { at } from '../../domain/kit.js';
@@ -39,4 +39,4 @@ export const acceptedAgain = (updateId: string): Event => ({ workflowExecutionUp
 
 /** A client of a server that has these executions, by run id. */
 export const serverWith = (executions: Record<string, Event[]>): Client =>
-  ({ workflow: { getHandle: (_id: string, runId: string) => ({ fetchHistory: () => Promise.resolve({ events: executions[runId] ?? [] }) }) } }) as unknown as Client;
+  ({ options: { loadedDataConverter: defaultDataConverter }, workflow: { getHandle: (_id: string, runId: string) => ({ fetchHistory: () => Promise.resolve({ events: executions[runId] ?? [] }) }) } }) as unknown as Client;
