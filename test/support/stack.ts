@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import { digestOf } from '../../src/domain/canonical.js';
 import type { Versioning, WorkerVersion } from '../../src/domain/deployment.js';
 import { WORKFLOW_QUEUE } from '../../src/domain/ids.js';
@@ -46,12 +47,13 @@ export interface Stack {
   stop: () => Promise<void>;
 }
 
-export async function startStack({ ui = false }: { ui?: boolean } = {}): Promise<Stack> {
-  const server = await startTestServer({ ui });
+/** With a codec the stack's own client encrypts; its workers do by their site. */
+export async function startStack({ codec, ...options }: { ui?: boolean; extraArgs?: string[]; codec?: PayloadCodec } = {}): Promise<Stack> {
+  const server = await startTestServer(options);
   const home = await mkdtemp(join(tmpdir(), 'ferry-stack-'));
   const records = join(home, 'records');
   const connection = await Connection.connect({ address: server.address });
-  const client = new Client({ connection });
+  const client = new Client({ connection, dataConverter: { payloadCodecs: codec === undefined ? [] : [codec] } });
   const workers: WorkerProcess[] = [];
   return {
     server,

@@ -4,18 +4,23 @@
 // usage: node worker-program.mjs '{"address","home","site","logLevel","dieAt"?,"pipelines"?,"deployment"?,"bundlePath"?}'
 import { Client, Connection } from '@temporalio/client';
 import { Site } from '../../dist/domain/site.js';
+import { loadKeyRing } from '../../dist/engines/payload-crypto/key-ring.js';
+import { payloadCodec } from '../../dist/temporal-codec.js';
 import { withAbsolutePaths } from '../../dist/workers/config.js';
 import { createLogger } from '../../dist/workers/logger.js';
 import { startWorker } from '../../dist/workers/main.js';
 
-const { address, home, site, logLevel, dieAt, pipelines, deployment, bundlePath } = JSON.parse(process.argv[2]);
+const { address, home, site: raw, logLevel, dieAt, pipelines, deployment, bundlePath } = JSON.parse(process.argv[2]);
+const site = withAbsolutePaths(Site.parse(raw), 'built-in', home);
+const encryption = site.payloads?.encryption;
+const keys = encryption === undefined ? undefined : await loadKeyRing({ encryption, secrets: site.secrets, env: process.env });
 const connection = await Connection.connect({ address });
 const worker = await startWorker({
   connection: { address },
   namespace: 'default',
-  client: new Client({ connection }),
+  client: new Client({ connection, dataConverter: { payloadCodecs: [payloadCodec({ keys: async () => keys, unreadable: 'throw' })] } }),
   home,
-  site: withAbsolutePaths(Site.parse(site), 'built-in', home),
+  site,
   logger: createLogger(logLevel),
   pipelines,
   env: process.env,
