@@ -75,7 +75,7 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
   const bundle = settings.bundlePath ?? (encryption === undefined ? BUNDLE : ENCRYPTED_BUNDLE);
   if (!existsSync(bundle)) throw new Error(`the workflow bundle ${bundle} is missing; build it with npm run build`);
   const keys = encryption === undefined ? undefined : await loadKeyRing({ encryption, secrets: site.secrets, env });
-  Runtime.install({ logger: temporalLogger(logger), shutdownSignals: [] });
+  Runtime.install({ logger: temporalLogger(logger, { withholdFailures: encryption !== undefined }), shutdownSignals: [] });
 
   const { hostId } = hostIdentity();
   const siteView = siteViewOf(site, hostId);

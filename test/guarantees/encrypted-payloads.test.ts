@@ -120,7 +120,7 @@ describe('with encryption on', () => {
     expect(await ferry('k1', 'release', 'verify', 'tiny:2')).toMatchObject({ code: 0 });
     expect(JSON.parse((await ferry('k1', 'list')).out)).toEqual(expect.arrayContaining([expect.objectContaining({ run: 'secret', runUid: expect.stringMatching(/.+/), state: 'completed' })]));
     expect(answerOf(await ferry('k1', 'resume', 'secret', '--from', 'approve', '--id', 'resumed'))).toMatchObject({ offered: ['train', 'convert'] });
-    expect((await atGate('resumed')).notes.map(({ text }) => text).join()).toContain('secret');
+    expect((await atGate('resumed')).stages['train']?.reason).toContain('reused from secret');
     expect(await ferry('k1', 'reject', 'resumed', '--as', 'demo-manager', '--reason', REJECTION, '--yes')).toMatchObject({ code: 0 });
     expect(answerOf(await ferry('k1', 'status', 'resumed'))).toMatchObject({ state: 'rejected', failure: { message: expect.stringContaining(REJECTION) } });
   });
@@ -139,6 +139,7 @@ describe('with encryption on', () => {
     for (const text of PLANTED) for (const { id, json } of all) expect(holds(json, text), `${id}: ${text}`).toBe(false);
     for (const text of PLANTED) expect(filesWith(text, stack.server.home), text).toEqual([]);
     for (const text of PLANTED) expect(holds(logs + worker.log(), text), text).toBe(false);
+    expect(worker.log()).toContain('told by: ferry status resumed');
     // The same look finds what was sent in plain text.
     expect(all.filter(({ json }) => holds(json, IN_THE_CLEAR)).map(({ id }) => id)).toEqual(['before']);
     expect(filesWith(IN_THE_CLEAR, stack.server.home)).not.toEqual([]);
