@@ -81,7 +81,7 @@ async function answer(rules: Rules, request: IncomingMessage, response: ServerRe
     if (body === undefined) return say(413, { error: `the body is longer than ${MAX_BODY_BYTES} bytes` }, { ...allowed, connection: 'close' });
     const payloads = payloadsIn(body);
     if (payloads === undefined) return say(400, { error: 'the body is no {"payloads":[{"metadata":{…},"data":"…"}]} with values in base64' }, allowed);
-    say(200, { payloads: (await (request.url === '/encode' ? rules.codec.encode(payloads) : rules.codec.decode(payloads))).map(jsonOf) }, allowed);
+    say(200, { payloads: (await (pathOf(request) === '/encode' ? rules.codec.encode(payloads) : rules.codec.decode(payloads))).map(jsonOf) }, allowed);
   } catch (error) {
     if (!response.headersSent) say(500, { error: messageOf(error) });
     else response.destroy();
@@ -94,10 +94,14 @@ interface Refusal {
   headers?: Record<string, string>;
 }
 
-function refusalOf({ origins, port }: Rules, { url, method = '', headers }: IncomingMessage): Refusal | undefined {
+/** Without the query: the UI asks for `/decode?preserveStorageRefs=true`. */
+const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0] ?? '';
+
+function refusalOf({ origins, port }: Rules, request: IncomingMessage): Refusal | undefined {
+  const { method = '', headers } = request;
   if (headers.host !== `${LOOPBACK}:${port}` && headers.host !== `localhost:${port}`) return { status: 403, error: 'this server is for 127.0.0.1 and localhost alone' };
   if (headers.origin !== undefined && !origins.includes(headers.origin)) return { status: 403, error: 'pages of this origin may not ask; name it with --origin' };
-  if (url !== '/encode' && url !== '/decode') return { status: 404, error: 'there are /encode and /decode' };
+  if (!['/encode', '/decode'].includes(pathOf(request))) return { status: 404, error: 'there are /encode and /decode' };
   if (method !== 'POST' && method !== 'OPTIONS') return { status: 405, error: 'POST payloads here', headers: { allow: 'POST, OPTIONS' } };
   // Without the header a page of any origin could send this without asking first.
   if (method === 'POST' && !/^application\/json\b/.test(headers['content-type'] ?? '')) return { status: 415, error: 'the content type is application/json' };

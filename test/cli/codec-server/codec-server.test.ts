@@ -59,7 +59,8 @@ describe('the codec server', () => {
 
   it('lets a page of the UI ask before it sends, and no other page', async () => {
     const preflight = { method: 'OPTIONS', headers: { 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type,x-namespace' } };
-    expect(await ask('/decode', { ...preflight, headers: { ...preflight.headers, origin: UI } })).toMatchObject({
+    // The query is what the Web UI 2.54 adds.
+    expect(await ask('/decode?preserveStorageRefs=true', { ...preflight, headers: { ...preflight.headers, origin: UI } })).toMatchObject({
       status: 204,
       headers: { 'access-control-allow-origin': UI, 'access-control-allow-methods': 'POST', 'access-control-allow-headers': 'content-type,x-namespace' },
     });
