@@ -30,6 +30,8 @@ describe('a site file', () => {
     ['a policy that asks nobody', site({ approval: { roles: [] } }), 'approval.roles'],
     ['a role twice, of which the later would lower the floor', site({ approval: { roles: [{ role: 'release-manager' }, { role: 'release-manager' }] } }), 'approval.roles: each role once'],
     ['a secret with its value in it', site({ secrets: { hf: 'hf_abc' } }), 'secrets.hf'],
+    ['a key of payloads that is no secret of the file', site({ secrets: { a: { env: 'A' } }, payloads: { encryption: { key: { secret: 'a' }, previous: [{ secret: 'b' }] } } }), 'payloads.encryption: secrets of this file; b is none'],
+    ['a key of payloads in the file itself', site({ payloads: { encryption: { key: 'MDEyMzQ1Njc4OWFiY2RlZg==' } } }), 'payloads.encryption.key'],
     ['a name in another script', site({ approvers: [{ name: '\u0430na', roles: ['release-manager'] }] }), 'approvers.0.name'],
     ['more names than a run can carry', site({ operators: Array.from({ length: 200 }, (_, i) => `${'x'.repeat(90)}${i}`) }), 'operators: fewer operators'],
     ['more names than a gate can carry', site({ approvers: Array.from({ length: 200 }, (_, i) => ({ name: `${'x'.repeat(90)}${i}`, roles: ['release-manager'] })) }), 'approvers: fewer approvers'],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createJobActivities } from '../../../src/activities/jobs/index.js';
-import { maskOf } from '../../../src/activities/jobs/secrets.js';
+import { maskOf, resolveSecrets } from '../../../src/activities/jobs/secrets.js';
 import { JobOutcome } from '../../../src/domain/job.js';
 import type { SecretSource } from '../../../src/domain/site.js';
 import { FakeExecutor, identityOf, listingOf } from './fake-executor.js';
@@ -41,6 +41,15 @@ describe('a job that prints a secret', () => {
 
   it('tells it to no workflow that stops it', async () => {
     expectHidden((await run(() => cancelJob({ identity: identityOf('train'), executor: 'fake', reason: 'cancelled' }))).outcome);
+  });
+});
+
+describe('a job that asks for a key of the site\'s payloads', () => {
+  it('is refused before anything is submitted, and gets every other secret', async () => {
+    const env = { HF: 'hf-value', KEY: 'the-key-itself' };
+    const known = { hf: { env: 'HF' }, 'payload-key': { env: 'KEY' } };
+    await expect(resolveSecrets({ K: { secret: 'payload-key' } }, known, env, ['payload-key'])).rejects.toMatchObject({ type: 'unknown_secret', message: expect.stringMatching(/^the secret payload-key is a key of this site's payloads/) });
+    expect(await resolveSecrets({ T: { secret: 'hf' } }, known, env, ['payload-key'])).toEqual({ T: 'hf-value' });
   });
 });
 
