@@ -31,10 +31,10 @@ export const DevFile = z.object({
   /** The base of links into the Web UI; null when there is none (`--headless`, or a server of someone else). */
   ui: z.string().nullable(),
   home: z.string(),
-  /** The absolute path of its site file; older ones did not tell. */
-  site: z.string().optional(),
   pids: z.object({ server: z.number().int().nullable(), workers: z.array(z.number().int()) }),
   startedAt: z.string(),
+  /** The absolute path of its site file; older ones did not tell. */
+  site: z.string().optional(),
   /** `ferry dev` itself, and its children with their starts, so that a leftover is never mistaken. */
   dev: ProcessRef,
   processes: z.object({ server: ProcessRef.nullable(), workers: z.array(ProcessRef) }),

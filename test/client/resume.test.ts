@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import { defaultDataConverter, defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { resumeRun } from '../../src/client/resume.js';
 import type { RunInput } from '../../src/domain/run-input.js';
@@ -18,7 +18,7 @@ async function resumed({ earlier = state(), start = START, from = 'approve', req
   const begun: RunInput[] = [];
   const input = { payloads: [defaultPayloadConverter.toPayload(start)] };
   const client = {
-    options: { namespace: 'default' },
+    options: { namespace: 'default', loadedDataConverter: defaultDataConverter },
     connection: { withDeadline: (_at: number, call: () => Promise<unknown>) => call() },
     workflowService: { getWorkflowExecutionHistory: () => Promise.resolve({ history: { events: [{ workflowExecutionStartedEventAttributes: { input } }] } }) },
     workflow: {

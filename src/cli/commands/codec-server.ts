@@ -22,9 +22,9 @@ export function configure(command: Command): void {
     .addHelpText(
       'after',
       `
-Needs a site file whose payloads are encrypted, and its keys. In the Web UI give the address as the remote codec endpoint
-(the glasses at the top of the page); the one of ferry dev has it already. Whoever can connect to 127.0.0.1 on this
-machine can decrypt by it; pages of other origins, and other hosts, are refused.
+Needs a site file whose payloads are encrypted, and its keys. In the Web UI give the address under
+"Configure Codec Server", at the top of each page; the one of ferry dev has it already. Whoever can connect to 127.0.0.1
+on this machine can decrypt by it; pages of other origins, and other hosts, are refused.
 
 Examples:
   $ ferry codec-server

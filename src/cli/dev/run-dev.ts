@@ -180,9 +180,9 @@ function devFileOf({ home, site }: DevInput, target: Target, server: ServerProce
     namespace: target.namespace,
     ui: target.ui,
     home,
-    site: site.path,
     pids: { server: server?.pid ?? null, workers: [worker.pid] },
     startedAt: new Date().toISOString(),
+    site: site.path,
     dev: processRef(process.pid),
     processes: { server: server === undefined ? null : processRef(server.pid), workers: [processRef(worker.pid)] },
   };

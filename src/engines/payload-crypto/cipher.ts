@@ -22,7 +22,7 @@ export function seal(key: PayloadKey, plain: Uint8Array): Buffer {
  */
 export function open(keys: KeyRing | undefined, keyId: string, sealed: Uint8Array): Buffer {
   const named = /^[0-9a-f]{1,64}$/.test(keyId) ? keyId : '(not an id)';
-  if (keys === undefined) throw new PayloadError('payloads_encrypted', `The payloads here are encrypted, with the key ${named}, and no key is known`);
+  if (keys === undefined) throw new PayloadError('payloads_encrypted', `The payloads of this server are encrypted, with the key ${named}, and no key is known here`);
   const key = keys.byId.get(keyId);
   if (key === undefined) throw new PayloadError('payload_key_unknown', `A payload is encrypted with the key ${named}; the site file names ${[...keys.byId.keys()].join(', ')}`);
   try {
