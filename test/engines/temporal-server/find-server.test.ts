@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findServer, type FoundServer } from '../../../src/engines/temporal-server/find-server.js';
 import { installInto } from '../../../src/engines/temporal-server/install-dir.js';
-import { WHEEL_VERSION } from '../../../src/engines/temporal-server/wheel.js';
+import { DEV_SERVER, TEST_SERVER } from '../../../src/engines/temporal-server/server-program.js';
+
+const WHEEL_VERSION = DEV_SERVER.wheel.version;
 
 const GOOD = '#!/bin/sh\necho "temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)"\n';
 /** Refuses connections: the network is away. */
@@ -158,6 +160,32 @@ exec '${realPython}' "$@"
     await copyFile(path, join(binDir, 'python'));
     return { log };
   }
+});
+
+describe('the search for the test server', () => {
+  const GOOD_TEST_SERVER = '#!/bin/sh\n[ $# = 0 ] || exit 1\necho "Usage: <command> <port> <flags>\n--enable-time-skipping - to enable time skipping on start" >&2\n';
+  const search = (named?: string): Promise<FoundServer> => findServer({ program: TEST_SERVER, named, toolsDir, env: { PATH: binDir }, downloadBaseUrl: NO_NETWORK, download: false, sdkCacheDir: folder });
+
+  it('takes the one on PATH that tells the usage of one, and no other program of that name', async () => {
+    const path = await script('temporal-test-server', GOOD_TEST_SERVER);
+    expect(await search()).toEqual({ path, version: 'temporal-test-server', source: 'PATH' });
+    await script('temporal-test-server', '#!/bin/sh\necho hello\n');
+    await expect(search()).rejects.toThrow('is no Temporal test server');
+  });
+
+  it('takes the one that was named, or says why it does not, and looks nowhere else', async () => {
+    await script('temporal-test-server', GOOD_TEST_SERVER);
+    const path = await script('named-by-hand', GOOD_TEST_SERVER);
+    expect(await search(path)).toEqual({ path, version: 'temporal-test-server', source: 'named' });
+    await expect(search(join(folder, 'gone'))).rejects.toMatchObject({ tried: [expect.stringContaining('gone, which was named for it: does not run')], hint: expect.stringContaining('FERRY_TEST_SERVER') });
+  });
+
+  it('uses what the SDK has downloaded itself', async () => {
+    const cached = join(folder, `temporal-test-server-sdk-typescript-${sdk.version}`);
+    await writeFile(cached, GOOD_TEST_SERVER);
+    await chmod(cached, 0o755);
+    expect(await search()).toMatchObject({ path: cached, source: 'SDK download' });
+  });
 });
 
 describe('installing a tool', () => {
