@@ -4,12 +4,14 @@ import type { StopCode } from '../domain/failure.js';
 import { ExecutorError, type ExecutorErrorCode } from './jobs/executors/executor.js';
 import { failure } from '../temporal-failure.js';
 
+/** Node fires an interval that is longer at once, and again every millisecond. */
+const MAX_INTERVAL_MS = 2 ** 31 - 1;
 
 /** Runs work that has no progress to tell, and keeps telling Temporal that this worker lives. */
 export async function beating<T>(work: () => Promise<T>): Promise<T> {
   const { heartbeat, info } = Context.current();
   // Three within the time-out, so that one that is late or lost does not end the activity.
-  const timer = setInterval(() => heartbeat(), (info.heartbeatTimeoutMs ?? 15_000) / 3);
+  const timer = setInterval(() => heartbeat(), Math.min((info.heartbeatTimeoutMs ?? 15_000) / 3, MAX_INTERVAL_MS));
   try {
     return await work();
   } finally {

@@ -34,6 +34,8 @@ export interface JobDeps {
   withheld?: readonly string[];
   env: Readonly<Record<string, string | undefined>>;
   pollIntervalMs: number;
+  /** In milliseconds since 1970; a rehearsal has a clock of its own. Default: the machine's. */
+  now?: () => number | Promise<number>;
 }
 
 export function createJobActivities(deps: JobDeps): JobActivities {
@@ -56,7 +58,7 @@ export function createJobActivities(deps: JobDeps): JobActivities {
       return await observeUntilEnd(executorOfJob(handle.executor), handle, carriedOver(), { pollIntervalMs: deps.pollIntervalMs, mask });
     },
     async awaitServer({ handle, deadline }) {
-      return await observeUntilReady(executorOfJob(handle.executor), handle, carriedOver(), { pollIntervalMs: deps.pollIntervalMs, mask, deadline });
+      return await observeUntilReady(executorOfJob(handle.executor), handle, carriedOver(), { pollIntervalMs: deps.pollIntervalMs, mask, now: deps.now, deadline });
     },
     async cancelJob({ identity, executor: id, reason, graceMs }) {
       const executor = executorOfJob(id);

@@ -31,10 +31,10 @@ export async function observeUntilEnd(executor: Executor, handle: JobHandle, bef
 /** What became of a server that is starting: where it is reached, how it ended before that, or that its time is up. */
 export type ServerStart = { url: string } | { outcome: JobOutcome } | { late: true };
 
-/** Looks at a server until it says that it is ready, has ended, or `deadline` (ISO 8601 UTC) has passed. */
-export async function observeUntilReady(executor: Executor, handle: JobHandle, before: WatchHeartbeat | undefined, { pollIntervalMs, mask, deadline }: WatchOptions & { deadline: string }): Promise<ServerStart> {
+/** Looks at a server until it says that it is ready, has ended, or `deadline` (ISO 8601 UTC) has passed by the clock `now`, which is the machine's unless it is given. */
+export async function observeUntilReady(executor: Executor, handle: JobHandle, before: WatchHeartbeat | undefined, { pollIntervalMs, mask, now = Date.now, deadline }: WatchOptions & { deadline: string; now?: () => number | Promise<number> }): Promise<ServerStart> {
   const until = Date.parse(deadline);
-  const seen = await observeUntil(executor, handle, before, pollIntervalMs, (now) => hasEnded(now) || now.progress?.readyUrl !== undefined || Date.now() > until);
+  const seen = await observeUntil(executor, handle, before, pollIntervalMs, async (looked) => hasEnded(looked) || looked.progress?.readyUrl !== undefined || (await now()) > until);
   // One that has ended is not ready any more, whatever it said before.
   if (hasEnded(seen)) return { outcome: await outcomeOf(executor, handle, seen, await mask()) };
   const url = seen.progress?.readyUrl;
@@ -43,7 +43,7 @@ export async function observeUntilReady(executor: Executor, handle: JobHandle, b
 
 const hasEnded = (seen: JobObservation): boolean => seen.observation === 'ok' && (seen.state === 'exited' || seen.state === 'lost');
 
-async function observeUntil(executor: Executor, handle: JobHandle, before: WatchHeartbeat | undefined, pollIntervalMs: number, enough: (seen: JobObservation) => boolean): Promise<JobObservation> {
+async function observeUntil(executor: Executor, handle: JobHandle, before: WatchHeartbeat | undefined, pollIntervalMs: number, enough: (seen: JobObservation) => boolean | Promise<boolean>): Promise<JobObservation> {
   const { cancellationSignal } = Context.current();
   const memory = {};
   let unknownSince = before?.unknownSince;
@@ -51,7 +51,7 @@ async function observeUntil(executor: Executor, handle: JobHandle, before: Watch
   for (;;) {
     const seen = await look(executor, handle, memory);
     unknownSince = seen.observation === 'ok' ? undefined : (unknownSince ?? new Date().toISOString());
-    if (enough(seen)) return seen;
+    if (await enough(seen)) return seen;
     if (Date.now() - lastBeat >= HEARTBEAT_EVERY_MS) {
       lastBeat = Date.now();
       Context.current().heartbeat(beat(handle, seen, unknownSince));

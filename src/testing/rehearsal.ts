@@ -1,0 +1,185 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import type { WorkerOptions } from '@temporalio/worker';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { createStore } from '../activities/artifacts/stores/registry.js';
+import { startRun } from '../client/start.js';
+import type { ArtifactRef } from '../domain/artifact.js';
+import { parseDuration } from '../domain/duration.js';
+import type { RunInput } from '../domain/run-input.js';
+import { BUILT_IN_SITE, Site, type SiteInput } from '../domain/site.js';
+import type { RunSpecInput } from '../domain/spec.js';
+import { LocalStore } from '../engines/artifacts/local-store.js';
+import { findArtifact, packSource } from '../engines/config/pack-sources.js';
+import { packageFile } from '../engines/package-files.js';
+import { findServer } from '../engines/temporal-server/find-server.js';
+import { TEST_SERVER } from '../engines/temporal-server/server-program.js';
+import { surroundings } from './environment.js';
+import { outputKeeper } from './outputs.js';
+import { RehearsalError } from './rehearsal-error.js';
+import { RehearsalRun } from './run.js';
+import { ScriptInUse, type OutputContent, type RunScript } from './script.js';
+import { SkippedTime } from './skipped-time.js';
+import { startTestEnvironment } from './test-environment.js';
+import { testServerClient } from './test-server-client.js';
+import { startWorkers, type RehearsalWorkers } from './workers.js';
+
+export interface RehearsalOptions {
+  /** The workflow code: the path of a bundle, or the code of one as `bundleWorkflowCode` gives it. Default: the package's own pipelines. */
+  bundle?: string | { code: string };
+  /** A site file's content; its store, release folder, hosts and secrets are stood in for. Default: one approver, `demo-manager`. */
+  site?: SiteInput;
+  /** When the rehearsal begins, in ISO 8601 UTC: the machine's time or later. Default: the machine's time. */
+  now?: string;
+  /** For how long a run may go on. Default `3650 days`; a job that hangs reaches it. */
+  horizon?: string;
+  /** Where paths in specs are looked for. Default: the current folder. */
+  specDir?: string;
+  /** Where a fetched test server is kept. Default: the tools folder of `$FERRY_HOME`. */
+  toolsDir?: string;
+  /** Told before something slow, one line: the download of the test server. */
+  onProgress?: (message: string) => void;
+}
+
+export interface StartOptions {
+  /** Default: made of model, version and a random end. */
+  id?: string;
+  /** Who asks for the release. Default `requester`. */
+  requestedBy?: string;
+  script?: RunScript;
+  /** Has the run continue as new at every wait, after so long: `{ continueAsNewAfterMs: 0 }`. */
+  rehearsal?: RunInput['rehearsal'];
+}
+
+/** A server whose time can be skipped, with a worker on it whose jobs and people follow scripts. */
+export interface Rehearsal {
+  readonly client: Client;
+  /** Starts a run as `ferry start` does. @throws ClientError, StoreError, RehearsalError `script_invalid` */
+  start(spec: RunSpecInput, options?: StartOptions): Promise<RehearsalRun>;
+  /** Lets so much time pass: `30 days`, or milliseconds. Not while `finished` of a run is waited for. */
+  sleep(duration: string | number): Promise<void>;
+  /** The skipped time. */
+  now(): Promise<Date>;
+  /** Puts an artifact into the store, for a spec that begins with one. */
+  addArtifact(kind: string, content: OutputContent): Promise<ArtifactRef>;
+  /** Ends the worker and the server, and removes what they wrote. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_HORIZON = '3650 days';
+
+/**
+ * Starts a rehearsal: a test server of its own (about 0.2 s once its binary is there), a temporary store, and workers.
+ * @throws ServerNotFoundError when there is no test server and none can be fetched; RehearsalError `bad_time`; ZodError for a site that is none
+ */
+export async function createRehearsal(options: RehearsalOptions = {}): Promise<Rehearsal> {
+  const { env, serverPath, toolsDir } = surroundings();
+  const site = Site.parse(options.site ?? BUILT_IN_SITE);
+  const horizonAfterMs = millisecondsOf(options.horizon ?? DEFAULT_HORIZON);
+  const found = await findServer({ program: TEST_SERVER, named: serverPath, toolsDir: options.toolsDir ?? toolsDir, env, onProgress: options.onProgress });
+  const home = await mkdtemp(join(tmpdir(), 'modelferry-rehearsal-'));
+  let environment: TestWorkflowEnvironment | undefined;
+  try {
+    environment = await startTestEnvironment(found.path);
+    return await open({ environment, home, site, options, horizonAfterMs });
+  } catch (error) {
+    await environment?.teardown();
+    await rm(home, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+interface OpenInput {
+  environment: TestWorkflowEnvironment;
+  home: string;
+  site: Site;
+  options: RehearsalOptions;
+  horizonAfterMs: number;
+}
+
+async function open({ environment, home, site, options, horizonAfterMs }: OpenInput): Promise<Rehearsal> {
+  const clock = new SkippedTime(environment);
+  if (options.now !== undefined) await beginAt(clock, options.now);
+  const namespace = environment.namespace ?? 'default';
+  const client = testServerClient(environment.connection, namespace);
+  const storeRoot = join(home, 'store');
+  const store = createStore({ kind: 'local-dir', path: storeRoot }, storeRoot);
+  const specStore = new LocalStore(storeRoot);
+  const keep = outputKeeper(store, home);
+  const runs = new Map<string, RehearsalRun>();
+
+  const workers: RehearsalWorkers = await startWorkers({
+    connection: environment.nativeConnection,
+    namespace,
+    bundle: bundleOf(options.bundle),
+    site,
+    client,
+    clock,
+    store,
+    keep,
+    releasesRoot: join(home, 'releases'),
+    runOf: (run) => runs.get(run),
+  });
+  const closed = new AbortController();
+  const broken = workers.broken.catch((error: unknown) => {
+    throw closed.signal.aborted ? new RehearsalError('closed', 'The rehearsal was closed', error) : error;
+  });
+  broken.catch(() => undefined); // whoever waits for a run hears of it
+  let closing: Promise<void> | undefined;
+  return {
+    client,
+    async start(spec, { id, requestedBy = 'requester', script: written = {}, rehearsal } = {}) {
+      const script = new ScriptInUse(written);
+      const dir = options.specDir ?? process.cwd();
+      const run = id ?? `${spec.model}-${spec.version}-rehearsal-${runs.size + 1}`;
+      if (runs.has(run)) throw new RehearsalError('script_invalid', `This rehearsal has a run ${run} already; give another id`);
+      const made = new RehearsalRun({ run, client, clock, script, horizonMs: (await clock.now()) + horizonAfterMs, jobsOf: workers.jobsOf, broken });
+      // Known before the worker hears of it: its first task may open a gate or submit a job.
+      runs.set(run, made);
+      await startRun({
+        client,
+        spec,
+        id: run,
+        requestedBy,
+        rehearsal,
+        openStore: () => ({ pack: async (path, kind) => (await packSource({ store: specStore, dir, path, kind })).ref, find: async (digest, kind) => ({ ...(await findArtifact(specStore, digest)), kind }) }),
+      });
+      return made;
+    },
+    async sleep(duration) {
+      await clock.sleepUntil((await clock.now()) + (typeof duration === 'number' ? duration : millisecondsOf(duration)));
+    },
+    now: async () => new Date(await clock.now()),
+    addArtifact: keep,
+    close() {
+      closing ??= (async () => {
+        closed.abort();
+        await workers.stop();
+        await environment.teardown();
+        await rm(home, { recursive: true, force: true });
+      })();
+      return closing;
+    },
+  };
+}
+
+function bundleOf(bundle: RehearsalOptions['bundle']): NonNullable<WorkerOptions['workflowBundle']> {
+  return typeof bundle === 'object' ? bundle : { codePath: bundle ?? packageFile('dist/workflow-bundle.js') };
+}
+
+function millisecondsOf(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new RehearsalError('bad_time', `${JSON.stringify(text)} is no duration such as 15 seconds, 2 hours or 7 days, at most 3650 days`);
+  return ms;
+}
+
+/** The server begins with the machine's time and only goes forward. */
+async function beginAt(clock: SkippedTime, text: string): Promise<void> {
+  const wanted = Date.parse(text);
+  const now = await clock.now();
+  if (Number.isNaN(wanted)) throw new RehearsalError('bad_time', `${JSON.stringify(text)} is no time such as 2027-01-01T00:00:00Z`);
+  if (wanted < now) throw new RehearsalError('bad_time', `A rehearsal can't begin at ${text}: the test server begins with the machine's time, ${new Date(now).toISOString()}, and only goes forward`);
+  await clock.sleepUntil(wanted);
+}
