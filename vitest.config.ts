@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Suites that start Temporal servers, workers and jobs as processes; they would starve each other side by side. */
-const REAL_PARTS = ['test/guarantees/**/*.test.ts', 'test/e2e/**/*.test.ts'];
+const REAL_PARTS = ['test/guarantees/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/testing/**/*.test.ts'];
 
 export default defineConfig({
   test: {

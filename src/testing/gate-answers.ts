@@ -36,7 +36,8 @@ export async function answerGate(input: AnsweringInput): Promise<void> {
   const { clock, run, script, gate: id, ended, client } = input;
   for (let next = script.nextAnswer(id); next !== undefined; next = script.nextAnswer(id)) {
     const { after, ...answer } = next;
-    if (!(await clock.sleepUntil((await clock.now()) + after, ended))) return;
+    const fromMs = await clock.now();
+    if (!(await clock.sleepUntil(fromMs + after, { signal: ended, fromMs }))) return;
     const at = new Date(await clock.now()).toISOString();
     const digests = { ...(await gateOf(input))?.digests, ...answer.digests };
     if (ended.aborted) return;

@@ -122,11 +122,6 @@ async function open({ environment, home, site, options, horizonAfterMs }: OpenIn
     releasesRoot: join(home, 'releases'),
     runOf: (run) => runs.get(run),
   });
-  const closed = new AbortController();
-  const broken = workers.broken.catch((error: unknown) => {
-    throw closed.signal.aborted ? new RehearsalError('closed', 'The rehearsal was closed', error) : error;
-  });
-  broken.catch(() => undefined); // whoever waits for a run hears of it
   let closing: Promise<void> | undefined;
   return {
     client,
@@ -135,7 +130,7 @@ async function open({ environment, home, site, options, horizonAfterMs }: OpenIn
       const dir = options.specDir ?? process.cwd();
       const run = id ?? `${spec.model}-${spec.version}-rehearsal-${runs.size + 1}`;
       if (runs.has(run)) throw new RehearsalError('script_invalid', `This rehearsal has a run ${run} already; give another id`);
-      const made = new RehearsalRun({ run, client, clock, script, horizonMs: (await clock.now()) + horizonAfterMs, jobsOf: workers.jobsOf, broken });
+      const made = new RehearsalRun({ run, client, clock, script, horizonMs: (await clock.now()) + horizonAfterMs, jobsOf: workers.jobsOf, broken: workers.broken });
       // Known before the worker hears of it: its first task may open a gate or submit a job.
       runs.set(run, made);
       await startRun({
@@ -155,7 +150,8 @@ async function open({ environment, home, site, options, horizonAfterMs }: OpenIn
     addArtifact: keep,
     close() {
       closing ??= (async () => {
-        closed.abort();
+        await Promise.all([...runs.values()].map((run) => run.close(new RehearsalError('closed', `The rehearsal was closed before the run ${run.id} had ended`))));
+        clock.close();
         await workers.stop();
         await environment.teardown();
         await rm(home, { recursive: true, force: true });

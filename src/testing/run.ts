@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowFailedError, type Client, type WorkflowHandle } from '@temporalio/client';
 import { readRun, queryState } from '../client/describe.js';
 import { decide } from '../client/decide.js';
@@ -9,7 +10,7 @@ import { RehearsalError } from './rehearsal-error.js';
 import type { ScriptInUse } from './script.js';
 import type { ScriptedJob } from './scripted-job.js';
 import type { SkippedTime } from './skipped-time.js';
-import { failingTask } from './workflow-task.js';
+import { lookAtTask, type TaskLook } from './workflow-task.js';
 
 const QUERY_TIMEOUT_MS = 10_000;
 
@@ -142,16 +143,25 @@ export class RehearsalRun {
     this.#fail(problem);
   }
 
+  /** Ends the rehearsal of this run for good; resolves once nothing of it is under way any more. */
+  async close(problem: RehearsalError): Promise<void> {
+    this.fail(problem);
+    await Promise.allSettled([this.#outcome]);
+    this.#ended.abort();
+    await Promise.all(this.#answering);
+  }
+
   async #finish(): Promise<RehearsalOutcome> {
-    const { clock, script } = this.#deps;
+    const { clock, script, broken } = this.#deps;
+    const looking = this.#taskFailure();
     try {
-      await clock.flowing(() => Promise.race([this.#result(), this.#problem, this.#deps.broken, this.#taskFailure(), this.#tooLong()]));
+      await clock.flowing(() => Promise.race([this.#result(), this.#problem, broken, looking, this.#tooLong()]));
     } catch (error) {
       await this.handle.terminate('the rehearsal failed').catch(() => undefined); // it may have ended meanwhile, and the error below is what counts
       throw error;
     } finally {
       this.#ended.abort();
-      await Promise.all(this.#answering);
+      await Promise.allSettled([looking, ...this.#answering]);
       await this.#release?.();
     }
     const outcome = await this.#read();
@@ -162,7 +172,7 @@ export class RehearsalRun {
 
   async #result(): Promise<void> {
     try {
-      await this.handle.result();
+      await this.#deps.client.withAbortSignal(this.#ended.signal, () => this.handle.result());
     } catch (error) {
       if (!(error instanceof WorkflowFailedError)) throw error;
     }
@@ -190,20 +200,25 @@ export class RehearsalRun {
     await clock.reached(horizonMs);
     // A run that was refused before it had a state has ended without a word to hold the clock by.
     const { status } = await this.handle.describe();
-    if (status.name !== 'RUNNING') return await new Promise<never>(() => undefined);
+    if (status.name !== 'RUNNING') return await never();
     throw new RehearsalError('too_long', `The run ${this.id} has not ended by ${new Date(horizonMs).toISOString()}: a job hangs, or the option horizon allows less than the run takes`);
   }
 
   /** A task that fails is tried again for ever, with nothing that its caller would hear of. */
   async #taskFailure(): Promise<never> {
-    for (;;) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-      if (this.#ended.signal.aborted) return await new Promise<never>(() => undefined);
-      const failure = await failingTask(this.#deps.client, this.id);
-      if (failure !== undefined) throw new RehearsalError('workflow_broken', `The workflow of ${this.id} fails, and a real server would try its task again for ever: ${failure}`);
+    let look: TaskLook | undefined;
+    while (!this.#ended.signal.aborted) {
+      look = await lookAtTask(this.#deps.client, this.id, look);
+      if (look.failure !== undefined) throw new RehearsalError('workflow_broken', `The workflow of ${this.id} fails, and a real server would try its task again for ever: ${look.failure}`);
+      // Rejects when the run has ended: by then nobody listens.
+      await delay(LOOK_EVERY_MS, undefined, { signal: this.#ended.signal });
     }
+    throw new RehearsalError('closed', 'The run has ended');
   }
 }
+
+/** For the side of a race that has nothing more to say. */
+const never = (): Promise<never> => new Promise(() => undefined);
 
 function rehearsedJob({ request, seen, startedAtMs }: ScriptedJob): RehearsedJob {
   const { key, stage, server, round, attempt, backend } = request;

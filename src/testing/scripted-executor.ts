@@ -95,10 +95,9 @@ export class ScriptedExecutor implements Executor {
   /** Where something is still to happen, time is let pass until it does: an answer is always news. */
   async observe(handle: JobHandle, memory?: object): Promise<JobObservation> {
     const job = this.#jobOf(handle.key);
-    await job.advanceTo(await this.#deps.clock.now());
-    if (job.ended.signal.aborted || memory === undefined) return job.seen;
-    await this.#waitFor(job, memory);
-    await job.advanceTo(await this.#deps.clock.now());
+    const now = await this.#deps.clock.now();
+    await job.advanceTo(now);
+    if (!job.ended.signal.aborted && memory !== undefined) await job.advanceTo(await this.#waitFor(job, memory, now));
     return job.seen;
   }
 
@@ -161,26 +160,27 @@ export class ScriptedExecutor implements Executor {
   }
 
   /**
-   * Sleeps until the job's script goes on, or the job is stopped. One watch a job sleeps at a time: after continue-as-new
-   * the watch of the execution before still waits here, on behalf of an activity that holds no lock any more. It wakes up
-   * with the job's end or its own.
+   * Sleeps until the job's script goes on, or the job is stopped; resolves to a time that has been reached. One watch a
+   * job sleeps at a time: after continue-as-new the watch of the execution before still waits here, on behalf of an
+   * activity that holds no lock any more. It wakes up with the job's end or its own.
    */
-  async #waitFor(job: ScriptedJob, memory: object): Promise<void> {
+  async #waitFor(job: ScriptedJob, memory: object, nowMs: number): Promise<number> {
     const { cancellationSignal } = Context.current();
-    const { key } = job.handle;
+    const over = AbortSignal.any([job.ended.signal, cancellationSignal]);
+    const { key, run } = job.request;
     let watch = this.#watches.get(key);
-    if (this.#retired.has(memory)) return await whenAborted(AbortSignal.any([job.ended.signal, cancellationSignal]));
-    if (watch?.memory !== memory) {
+    if (watch?.memory !== memory && !this.#retired.has(memory)) {
       if (watch !== undefined) this.#retired.add(watch.memory);
       watch?.replaced.abort();
       watch = { memory, replaced: new AbortController() };
       this.#watches.set(key, watch);
     }
-    const { replaced } = watch;
-    const now = await this.#deps.clock.now();
-    const nextMs = Math.min(job.nextAtMs() ?? this.#deps.runOf(job.request.run)?.horizonMs ?? now, job.request.serves === true && !job.isReady ? now + READY_LOOK_MS : Infinity);
-    await this.#deps.clock.sleepUntil(nextMs, AbortSignal.any([job.ended.signal, replaced.signal, cancellationSignal]));
-    if (replaced.signal.aborted) await whenAborted(AbortSignal.any([job.ended.signal, cancellationSignal]));
+    if (watch?.memory === memory) {
+      const nextMs = Math.min(job.nextAtMs() ?? this.#deps.runOf(run)?.horizonMs ?? nowMs, job.request.serves === true && !job.isReady ? nowMs + READY_LOOK_MS : Infinity);
+      if (await this.#deps.clock.sleepUntil(nextMs, { signal: AbortSignal.any([over, watch.replaced.signal]), fromMs: nowMs })) return nextMs;
+    }
+    if (this.#retired.has(memory)) await whenAborted(over);
+    return nowMs;
   }
 }
 

@@ -16,8 +16,11 @@ type TestService = NonNullable<TestWorkflowEnvironment['connection']['testServic
  */
 export class SkippedTime {
   readonly #service: TestService;
+  readonly #connection: TestWorkflowEnvironment['connection'];
+  readonly #sleeps = new Set<AbortController>();
 
   constructor(environment: TestWorkflowEnvironment) {
+    this.#connection = environment.connection;
     const { testService } = environment.connection;
     if (testService === undefined || testService === null) throw new RehearsalError('closed', 'the server of this rehearsal has no service for skipping time');
     this.#service = testService;
@@ -31,13 +34,14 @@ export class SkippedTime {
 
   /**
    * Gives one lock back until the server's time is `atMs`, or `signal` ends the sleep before. Resolves to whether the
-   * time has come. The caller must hold a lock: that of its activity, of `hold`, or the server's first one.
+   * time has come. The caller must hold a lock: that of its activity, of `hold`, or the server's first one. `fromMs` is
+   * the server's time, where the caller has just asked for it.
    */
-  async sleepUntil(atMs: number, signal?: AbortSignal): Promise<boolean> {
+  async sleepUntil(atMs: number, { signal, fromMs }: { signal?: AbortSignal; fromMs?: number } = {}): Promise<boolean> {
     if (signal?.aborted === true) return false;
-    const ms = Math.ceil(atMs - (await this.now()));
+    const ms = Math.ceil(atMs - (fromMs ?? (await this.now())));
     if (ms <= 0) return true;
-    const slept = this.#service.unlockTimeSkippingWithSleep({ duration: msToTs(ms) }).then(() => true);
+    const slept = this.#untilClosed(() => this.#service.unlockTimeSkippingWithSleep({ duration: msToTs(ms) })).then(() => true);
     if (signal === undefined) return await slept;
     let onAbort = (): void => undefined;
     const ended = new Promise<false>((resolve) => {
@@ -77,6 +81,22 @@ export class SkippedTime {
 
   /** Resolves when the server's time is `atMs`, whoever moves it; holds nothing and gives nothing back. Rejects when the server goes away. */
   async reached(atMs: number): Promise<void> {
-    await this.#service.sleepUntil({ timestamp: msToTs(atMs) });
+    await this.#untilClosed(() => this.#service.sleepUntil({ timestamp: msToTs(atMs) }));
+  }
+
+  /** Ends every sleep: to be called before the connection is closed. */
+  close(): void {
+    for (const sleep of this.#sleeps) sleep.abort();
+  }
+
+  /** The SDK repeats a call whose connection has gone, and does so from a timer, where nobody can catch what that throws. */
+  async #untilClosed<T>(call: () => Promise<T>): Promise<T> {
+    const sleep = new AbortController();
+    this.#sleeps.add(sleep);
+    try {
+      return await this.#connection.withAbortSignal(sleep.signal, call);
+    } finally {
+      this.#sleeps.delete(sleep);
+    }
   }
 }

@@ -1,17 +1,28 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 
+/** What was seen of a run at one look. */
+export interface TaskLook {
+  historyLength: number;
+  /** Why the newest workflow task fails, over and over; undefined where it does not. */
+  failure?: string;
+}
+
 /**
- * Why the newest workflow task of a run failed; undefined where it did not.
+ * Looks whether a run hangs at a workflow task that fails: the server writes its first failure down and then tries it
+ * again without a word. The history is read only where it has not grown since the look before.
  */
-export async function failingTask(client: Client, run: string): Promise<string | undefined> {
+export async function lookAtTask(client: Client, run: string, before: TaskLook | undefined): Promise<TaskLook> {
+  const handle = client.workflow.getHandle(run);
   try {
-    const { raw } = await client.workflow.getHandle(run).describe();
-    process.stderr.write(JSON.stringify(raw.pendingWorkflowTask ?? null) + '\n');
-    const { events } = await client.workflow.getHandle(run).fetchHistory();
-    const last = (events ?? []).slice(-3).find((e) => e.workflowTaskFailedEventAttributes != null);
-    return last?.workflowTaskFailedEventAttributes?.failure?.message ?? undefined;
+    const { historyLength } = await handle.describe();
+    if (historyLength !== before?.historyLength) return { historyLength };
+    const { events } = await handle.fetchHistory();
+    const last = (events ?? []).findLast((event) => event.workflowTaskCompletedEventAttributes != null || event.workflowTaskFailedEventAttributes != null);
+    const failed = last?.workflowTaskFailedEventAttributes;
+    return { historyLength, ...(failed != null && { failure: failed.failure?.message ?? `cause ${failed.cause}` }) };
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
+    // Between two executions of one run there is a moment without any.
+    if (error instanceof WorkflowNotFoundError) return { historyLength: 0 };
     throw error;
   }
 }
