@@ -40,8 +40,8 @@ const RULES: Record<Room, RoomRule> = {
 /** Each loads the native core and takes a second to start: only these may, and only when their command is run. */
 const MAY_LOAD_WORKERS = /^src\/(?:cli\/commands\/(?:dev|worker|demo)\.ts$|testing\/)/;
 
-/** Beside the CLI, workers/config reads the environment; a job's wrapper is its own process and hands its own on. */
-const MAY_READ_ENV = /^src\/(?:cli\/|workers\/config\.ts$|engines\/jobs\/program\.ts$)/;
+/** Beside the CLI, workers/config reads the environment, and testing/environment that of its users' tests; a job's wrapper is its own process and hands its own on. */
+const MAY_READ_ENV = /^src\/(?:cli\/|workers\/config\.ts$|testing\/environment\.ts$|engines\/jobs\/program\.ts$)/;
 
 /** The pipelines of a project, whose name nobody here knows. */
 const LOADS_USERS_CODE = 'src/engines/config/load-pipelines.ts';

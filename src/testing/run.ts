@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowFailedError, type Client, type WorkflowHandle } from '@temporalio/client';
 import { readRun, queryState } from '../client/describe.js';
@@ -5,17 +6,17 @@ import { decide } from '../client/decide.js';
 import type { Decision } from '../domain/decision.js';
 import type { DecisionAnswer } from '../domain/gate.js';
 import type { RunState } from '../domain/run-state.js';
+import { Executions } from './executions.js';
 import { answerGate, type GivenAnswer } from './gate-answers.js';
 import { RehearsalError } from './rehearsal-error.js';
 import type { ScriptInUse } from './script.js';
 import type { ScriptedJob } from './scripted-job.js';
 import type { SkippedTime } from './skipped-time.js';
-import { lookAtTask, type TaskLook } from './workflow-task.js';
 
 const QUERY_TIMEOUT_MS = 10_000;
 
-/** How often a run that has not ended is looked at for a workflow task that fails over and over. */
-const LOOK_EVERY_MS = 250;
+/** How often a run that has not ended is looked at: for a workflow task that fails, and for one that has continued as new. */
+const LOOK_EVERY_MS = 50;
 
 /** One start of a job, as it went. */
 export interface RehearsedJob {
@@ -73,6 +74,8 @@ export class RehearsalRun {
 
   constructor(deps: RehearsalRunDeps) {
     this.id = deps.run;
+    // A run that continues as new asks for its result again each time, and each call listens anew.
+    setMaxListeners(0, this.#ended.signal);
     this.#deps = deps;
     this.#problem = new Promise((_, reject) => {
       this.#fail = reject;
@@ -153,7 +156,8 @@ export class RehearsalRun {
 
   async #finish(): Promise<RehearsalOutcome> {
     const { clock, script, broken } = this.#deps;
-    const looking = this.#taskFailure();
+    const executions = new Executions({ client: this.#deps.client, clock, run: this.id });
+    const looking = this.#taskFailure(executions);
     try {
       await clock.flowing(() => Promise.race([this.#result(), this.#problem, broken, looking, this.#tooLong()]));
     } catch (error) {
@@ -162,6 +166,7 @@ export class RehearsalRun {
     } finally {
       this.#ended.abort();
       await Promise.allSettled([looking, ...this.#answering]);
+      await executions.settle();
       await this.#release?.();
     }
     const outcome = await this.#read();
@@ -205,11 +210,10 @@ export class RehearsalRun {
   }
 
   /** A task that fails is tried again for ever, with nothing that its caller would hear of. */
-  async #taskFailure(): Promise<never> {
-    let look: TaskLook | undefined;
+  async #taskFailure(executions: Executions): Promise<never> {
     while (!this.#ended.signal.aborted) {
-      look = await lookAtTask(this.#deps.client, this.id, look);
-      if (look.failure !== undefined) throw new RehearsalError('workflow_broken', `The workflow of ${this.id} fails, and a real server would try its task again for ever: ${look.failure}`);
+      const failure = await executions.look();
+      if (failure !== undefined) throw new RehearsalError('workflow_broken', `The workflow of ${this.id} fails, and a real server would try its task again for ever: ${failure}`);
       // Rejects when the run has ended: by then nobody listens.
       await delay(LOOK_EVERY_MS, undefined, { signal: this.#ended.signal });
     }

@@ -69,6 +69,11 @@ export class SkippedTime {
     };
   }
 
+  /** Takes one lock off that its holder will never take off itself. */
+  async giveBack(): Promise<void> {
+    await this.#service.unlockTimeSkipping({});
+  }
+
   /** Lets time jump, as far as nobody else holds it, while something is waited for. */
   async flowing<T>(work: () => Promise<T>): Promise<T> {
     await this.#service.unlockTimeSkipping({});

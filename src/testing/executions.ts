@@ -1,0 +1,87 @@
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
+import type { SkippedTime } from './skipped-time.js';
+
+type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
+
+/** A task that has failed is tried again at once; a history that does not grow for so many looks hangs at it. */
+const LOOKS_WITHOUT_GROWTH = 5;
+
+/**
+ * The executions of one run, looked at from outside: whether the newest one hangs at a workflow task that fails, and which
+ * of them have closed with activities under way. The test server never takes back the lock on time of such an activity
+ * (seen on 1.40.0 after continue-as-new), so that time would stand for ever: it is given back here.
+ */
+export class Executions {
+  readonly #client: Client;
+  readonly #clock: SkippedTime;
+  readonly #run: string;
+  readonly #settled = new Set<string>();
+  #newest: { runId: string; historyLength: number; looks: number } | undefined;
+
+  constructor({ client, clock, run }: { client: Client; clock: SkippedTime; run: string }) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#run = run;
+  }
+
+  /** Why the newest workflow task fails, over and over; undefined where it does not. */
+  async look(): Promise<string | undefined> {
+    try {
+      const { runId, historyLength } = await this.#client.workflow.getHandle(this.#run).describe();
+      if (this.#newest?.runId !== runId) await this.#settleBefore(runId);
+      const looks = this.#newest?.runId === runId && this.#newest.historyLength === historyLength ? this.#newest.looks + 1 : 0;
+      this.#newest = { runId, historyLength, looks };
+      // The first failure is written down; the tries after it leave no trace.
+      return looks > 0 && looks % LOOKS_WITHOUT_GROWTH === 0 ? failureIn(await this.#eventsOf(runId)) : undefined;
+    } catch (error) {
+      // Between two executions of one run there is a moment without any.
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Gives back what the run's last execution has left. To be called once it has ended. */
+  async settle(): Promise<void> {
+    const { runId } = await this.#client.workflow.getHandle(this.#run).describe();
+    await this.#settleBefore(runId);
+    await this.#giveBack(await this.#eventsOf(runId));
+  }
+
+  async #settleBefore(runId: string): Promise<void> {
+    let before = previousOf(await this.#eventsOf(runId));
+    while (before !== undefined && !this.#settled.has(before)) {
+      this.#settled.add(before);
+      const events = await this.#eventsOf(before);
+      await this.#giveBack(events);
+      before = previousOf(events);
+    }
+  }
+
+  async #giveBack(events: readonly HistoryEvent[]): Promise<void> {
+    for (let left = activitiesUnderWay(events); left > 0; left--) await this.#clock.giveBack();
+  }
+
+  async #eventsOf(runId: string): Promise<readonly HistoryEvent[]> {
+    return (await this.#client.workflow.getHandle(this.#run, runId).fetchHistory()).events ?? [];
+  }
+}
+
+const previousOf = (events: readonly HistoryEvent[]): string | undefined => events[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || undefined;
+
+function failureIn(events: readonly HistoryEvent[]): string | undefined {
+  const last = events.findLast((event) => event.workflowTaskCompletedEventAttributes != null || event.workflowTaskFailedEventAttributes != null);
+  const failed = last?.workflowTaskFailedEventAttributes;
+  return failed == null ? undefined : (failed.failure?.message ?? `cause ${failed.cause}`);
+}
+
+/** How many activities were scheduled and have no end. */
+export function activitiesUnderWay(events: readonly HistoryEvent[]): number {
+  let count = 0;
+  for (const event of events) {
+    if (event.activityTaskScheduledEventAttributes != null) count += 1;
+    const ended = event.activityTaskCompletedEventAttributes ?? event.activityTaskFailedEventAttributes ?? event.activityTaskTimedOutEventAttributes ?? event.activityTaskCanceledEventAttributes;
+    if (ended != null) count -= 1;
+  }
+  return count;
+}
