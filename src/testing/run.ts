@@ -131,14 +131,22 @@ export class RehearsalRun {
 
   /** Called while the workflow task that opens a gate is not yet completed: time can't jump before the answers have their hold on it. */
   async gateOpened(gate: string): Promise<void> {
-    const { clock, script, client } = this.#deps;
+    const { clock, script } = this.#deps;
     if (!script.hasAnswer(gate)) return;
     const release = await clock.hold();
-    const answering = answerGate({ client, clock, run: this.id, script, gate, ended: this.#ended.signal, onAnswer: (given) => this.#answers.push(given) })
-      .catch((error: unknown) => this.fail(error))
-      .finally(release)
-      .finally(() => this.#answering.delete(answering));
+    const answering = this.#answer(gate, release).finally(() => this.#answering.delete(answering));
     this.#answering.add(answering);
+  }
+
+  async #answer(gate: string, release: () => Promise<void>): Promise<void> {
+    const { client, clock, script } = this.#deps;
+    try {
+      await answerGate({ client, clock, run: this.id, script, gate, ended: this.#ended.signal, onAnswer: (given) => this.#answers.push(given) });
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      await release();
+    }
   }
 
   /** Ends the rehearsal of this run with an error. */

@@ -46,11 +46,11 @@ const ScriptedJob = z
   .strictObject({
     runs: Duration.prefault('1 minute'),
     progress: z.array(ProgressLine).max(MAX_LINES).default([]),
-    then: JobEnd.default({ exit: 0 }),
+    ends: JobEnd.default({ exit: 0 }),
   })
-  .superRefine(({ runs, progress, then }, context) => {
+  .superRefine(({ runs, progress, ends }, context) => {
     for (const [i, { at }] of progress.entries())
-      if (then !== 'hangs' && at > runs) context.addIssue({ code: 'custom', path: ['progress', i, 'at'], message: `at most ${formatDuration(runs)}, when the job ends` });
+      if (ends !== 'hangs' && at > runs) context.addIssue({ code: 'custom', path: ['progress', i, 'at'], message: `at most ${formatDuration(runs)}, when the job ends` });
   });
 export type JobScript = z.infer<typeof ScriptedJob>;
 
@@ -69,7 +69,7 @@ export type RunScript = z.input<typeof Script>;
 
 /** What a stage does that the script does not name. A server that nobody scripts is ready after a minute and serves until it is stopped. */
 const UNNAMED_JOB: JobScript = ScriptedJob.parse({});
-const UNNAMED_SERVER: JobScript = ScriptedJob.parse({ progress: [{ at: '1 minute', ready: true }], then: 'hangs' });
+const UNNAMED_SERVER: JobScript = ScriptedJob.parse({ progress: [{ at: '1 minute', ready: true }], ends: 'hangs' });
 
 /** A script while a run is carried out by it: entries are taken in their order, and what is left over can be told. */
 export class ScriptInUse {

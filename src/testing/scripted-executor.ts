@@ -55,7 +55,7 @@ export class ScriptedExecutor implements Executor {
   /** Memories of watches that another has taken the place of. */
   readonly #retired = new WeakSet<object>();
   /** By job, the memory of the watch that waits for it now, and what ends its waiting. */
-  readonly #watches = new Map<string, { memory: object; replaced: AbortController }>();
+  readonly #watches = new Map<string, { memory: object; scheduledAtMs: number; replaced: AbortController }>();
 
   constructor(deps: ScriptedExecutorDeps) {
     this.kind = deps.kind;
@@ -165,14 +165,17 @@ export class ScriptedExecutor implements Executor {
    * activity that holds no lock any more. It wakes up with the job's end or its own.
    */
   async #waitFor(job: ScriptedJob, memory: object, nowMs: number): Promise<number> {
-    const { cancellationSignal } = Context.current();
+    const { cancellationSignal, info } = Context.current();
+    const scheduledAtMs = info.currentAttemptScheduledTimestampMs;
     const over = AbortSignal.any([job.ended.signal, cancellationSignal]);
     const { key, run } = job.request;
     let watch = this.#watches.get(key);
+    // Newer by when it was scheduled: the older one may come to its first look last, and is then cancelled at its first heartbeat.
+    if (watch !== undefined && watch.memory !== memory && watch.scheduledAtMs > scheduledAtMs) this.#retired.add(memory);
     if (watch?.memory !== memory && !this.#retired.has(memory)) {
       if (watch !== undefined) this.#retired.add(watch.memory);
       watch?.replaced.abort();
-      watch = { memory, replaced: new AbortController() };
+      watch = { memory, scheduledAtMs, replaced: new AbortController() };
       this.#watches.set(key, watch);
     }
     if (watch?.memory === memory) {

@@ -64,17 +64,17 @@ export class ScriptedJob {
   nextAtMs(): number | undefined {
     if (this.ended.signal.aborted) return undefined;
     const line = this.#lines[0];
-    const { then, runs } = this.#input.script;
+    const { ends, runs } = this.#input.script;
     if (line !== undefined) return this.startedAtMs + line.at;
-    return then === 'hangs' ? undefined : this.startedAtMs + runs;
+    return ends === 'hangs' ? undefined : this.startedAtMs + runs;
   }
 
   /** Lets everything happen that is due by `nowMs`. */
   async advanceTo(nowMs: number): Promise<void> {
     while (this.#lines[0] !== undefined && this.startedAtMs + this.#lines[0].at <= nowMs) this.#write(this.#lines[0]);
-    const { then, runs } = this.#input.script;
+    const { ends, runs } = this.#input.script;
     // Two may look at once: one of them takes the outputs in, and both wait for it.
-    if (this.#ending === undefined && then !== 'hangs' && this.startedAtMs + runs <= nowMs) this.#ending = this.#end(this.startedAtMs + runs);
+    if (this.#ending === undefined && ends !== 'hangs' && this.startedAtMs + runs <= nowMs) this.#ending = this.#end(this.startedAtMs + runs);
     await this.#ending;
   }
 
@@ -108,15 +108,15 @@ export class ScriptedJob {
   }
 
   async #end(atMs: number): Promise<void> {
-    const { then } = this.#input.script;
-    if (then === 'lost') {
+    const { ends } = this.#input.script;
+    if (ends === 'lost') {
       this.#seen = { ...this.#seen, state: 'lost', detail: 'lost, as the script has it' };
       return this.ended.abort();
     }
-    if (then === 'hangs') return;
-    if (then.says !== undefined) this.log.push(then.says);
-    const taken = then.exit === 0 ? await this.#takeIn(then.outputs) : { outputs: {} };
-    this.#close({ exitCode: then.exit, signal: null, ...taken }, atMs);
+    if (ends === 'hangs') return;
+    if (ends.says !== undefined) this.log.push(ends.says);
+    const taken = ends.exit === 0 ? await this.#takeIn(ends.outputs) : { outputs: {} };
+    this.#close({ exitCode: ends.exit, signal: null, ...taken }, atMs);
   }
 
   #close(exit: Omit<JobExit, 'startedAt' | 'endedAt'>, atMs: number): void {

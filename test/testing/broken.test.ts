@@ -27,13 +27,13 @@ describe('a rehearsal that goes wrong', () => {
   });
 
   it('names the job that has no entry', async () => {
-    const run = await env.start(TRAINING, { id: 'unscripted', script: { jobs: { train: [{ runs: '1 hour', then: { exit: 1 } }] } } });
+    const run = await env.start(TRAINING, { id: 'unscripted', script: { jobs: { train: [{ runs: '1 hour', ends: { exit: 1 } }] } } });
     await expect(run.finished()).rejects.toMatchObject({ code: 'unscripted', message: expect.stringContaining('train started its job 2, and the script has 1 under jobs.train') });
     expect((await run.handle.describe()).status.name).toBe('TERMINATED');
   });
 
   it('gives a run with a job that hangs up at the horizon', async () => {
-    const run = await env.start(TRAINING, { id: 'hangs', script: { jobs: { train: [{ then: 'hangs' }] } } });
+    const run = await env.start(TRAINING, { id: 'hangs', script: { jobs: { train: [{ ends: 'hangs' }] } } });
     await expect(run.finished()).rejects.toMatchObject({ code: 'too_long' });
   });
 
@@ -65,9 +65,9 @@ describe('faults of jobs', () => {
       id: 'faults',
       script: {
         jobs: {
-          convert: [{ then: { exit: 0, outputs: {} } }, { then: { exit: 0, outputs: { model: { 'model.safetensors': 'weights', 'config.json': '{}' } } } }],
+          convert: [{ ends: { exit: 0, outputs: {} } }, { ends: { exit: 0, outputs: { model: { 'model.safetensors': 'weights', 'config.json': '{}' } } } }],
           validateOnAscend: [{ runs: '1 hour', progress: [{ at: '50 minutes', verdict: { value: 'fail', reasons: ['agreement 0.71'] } }] }, { runs: '1 hour', progress: [{ at: '50 minutes', verdict: { value: 'pass' } }] }],
-          'validateOnAscend.reference': [{ then: 'hangs' }, { progress: [{ at: '20 minutes', ready: true }], then: 'hangs' }, { progress: [{ at: '10 minutes', ready: true }], then: 'hangs' }],
+          'validateOnAscend.reference': [{ ends: 'hangs' }, { progress: [{ at: '20 minutes', ready: true }], ends: 'hangs' }, { progress: [{ at: '10 minutes', ready: true }], ends: 'hangs' }],
         },
         gates: { 'repair.validateOnAscend': [{ verdict: 'retry', approver: 'operator', reason: 'kernel fixed' }], approve: [{ verdict: 'approve', approver: 'demo-manager' }] },
       },

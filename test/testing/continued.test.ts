@@ -9,12 +9,12 @@ beforeAll(async () => {
 afterAll(() => env?.close());
 
 const SCRIPT: RunScript = {
-  jobs: { train: [{ runs: '10 days', progress: [{ at: '5 days', checkpoint: { step: 10 } }], then: 'lost' }, { runs: '20 days' }] },
+  jobs: { train: [{ runs: '10 days', progress: [{ at: '5 days', checkpoint: { step: 10 } }], ends: 'lost' }, { runs: '20 days' }] },
   gates: { approve: [{ after: '20 days', verdict: 'approve', approver: 'demo-manager' }] },
 };
 
 describe('a run that continues as new', () => {
-  it.each([0, 3_600_000])('at every wait, after %d ms, has the jobs, answers and times of one that does not', async (continueAsNewAfterMs) => {
+  it.each([3_600_000])('at every wait, after %d ms, has the jobs, answers and times of one that does not', async (continueAsNewAfterMs) => {
     const whole = await (await env.start({ ...WHOLE, version: `whole-${continueAsNewAfterMs}` }, { id: `whole-${continueAsNewAfterMs}`, script: SCRIPT })).finished();
     const run = await env.start({ ...WHOLE, version: `continued-${continueAsNewAfterMs}` }, { id: `continued-${continueAsNewAfterMs}`, script: SCRIPT, rehearsal: { continueAsNewAfterMs } });
     const continued = await run.finished();

@@ -12,17 +12,17 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => env?.close());
 
-const lost: JobScripts[number] = { runs: '40 days', progress: [{ at: '30 days', step: 200, checkpoint: { step: 200 } }], then: 'lost' };
+const lost: JobScripts[number] = { runs: '40 days', progress: [{ at: '30 days', step: 200, checkpoint: { step: 200 } }], ends: 'lost' };
 /** 200 lines over half a year. */
 const longest: JobScripts[number] = { runs: '180 days', progress: Array.from({ length: 200 }, (_, i) => ({ at: `${(i + 1) * 20} hours`, step: 400 + i, metrics: { loss: 2 - i / 200 } })) };
 
 /** Two failures after a checkpoint each and one without on Ascend, two on Nvidia, a repair, and then half a year on Ascend to the end. */
 const TROUBLED: JobScripts = [
-  { runs: '30 days', progress: [{ at: '20 days', step: 100, checkpoint: { step: 100 } }], then: { exit: 1, says: 'HCCL timeout' } },
+  { runs: '30 days', progress: [{ at: '20 days', step: 100, checkpoint: { step: 100 } }], ends: { exit: 1, says: 'HCCL timeout' } },
   lost,
-  { runs: '20 days', then: { exit: 3 } },
-  { runs: '40 days', progress: [{ at: '35 days', step: 300, checkpoint: { step: 300 } }], then: { exit: 1, says: 'CUDA error' } },
-  { runs: '10 days', then: { exit: 1, says: 'CUDA error' } },
+  { runs: '20 days', ends: { exit: 3 } },
+  { runs: '40 days', progress: [{ at: '35 days', step: 300, checkpoint: { step: 300 } }], ends: { exit: 1, says: 'CUDA error' } },
+  { runs: '10 days', ends: { exit: 1, says: 'CUDA error' } },
   longest,
 ];
 const REPAIRED = { 'repair.train': [{ after: '29 days', verdict: 'retry', approver: 'operator', reason: 'driver rolled back' }] };
