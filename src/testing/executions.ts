@@ -9,7 +9,7 @@ const LOOKS_WITHOUT_GROWTH = 5;
 
 /**
  * The executions of one run, looked at from outside: whether the newest one hangs at a workflow task that fails, and which
- * of them have closed with activities under way. The test server never takes back the lock on time of such an activity
+ * of them have closed with a task under way. The test server never takes back the lock on time of such a task
  * (seen on 1.40.0 after continue-as-new), so that time would stand for ever: it is given back here.
  */
 export class Executions {
@@ -59,7 +59,7 @@ export class Executions {
   }
 
   async #giveBack(events: readonly HistoryEvent[]): Promise<void> {
-    for (let left = activitiesUnderWay(events); left > 0; left--) await this.#clock.giveBack();
+    for (let left = tasksUnderWay(events); left > 0; left--) await this.#clock.giveBack();
   }
 
   async #eventsOf(runId: string): Promise<readonly HistoryEvent[]> {
@@ -75,13 +75,14 @@ function failureIn(events: readonly HistoryEvent[]): string | undefined {
   return failed == null ? undefined : (failed.failure?.message ?? `cause ${failed.cause}`);
 }
 
-/** How many activities were scheduled and have no end. */
-export function activitiesUnderWay(events: readonly HistoryEvent[]): number {
+/** How many activities and workflow tasks were scheduled and have no end; a run that is terminated may leave a task of either. */
+export function tasksUnderWay(events: readonly HistoryEvent[]): number {
   let count = 0;
   for (const event of events) {
-    if (event.activityTaskScheduledEventAttributes != null) count += 1;
-    const ended = event.activityTaskCompletedEventAttributes ?? event.activityTaskFailedEventAttributes ?? event.activityTaskTimedOutEventAttributes ?? event.activityTaskCanceledEventAttributes;
-    if (ended != null) count -= 1;
+    if ((event.activityTaskScheduledEventAttributes ?? event.workflowTaskScheduledEventAttributes) != null) count += 1;
+    const activityEnded = event.activityTaskCompletedEventAttributes ?? event.activityTaskFailedEventAttributes ?? event.activityTaskTimedOutEventAttributes ?? event.activityTaskCanceledEventAttributes;
+    const taskEnded = event.workflowTaskCompletedEventAttributes ?? event.workflowTaskFailedEventAttributes ?? event.workflowTaskTimedOutEventAttributes;
+    if ((activityEnded ?? taskEnded) != null) count -= 1;
   }
   return count;
 }

@@ -37,12 +37,6 @@ describe('a rehearsal that goes wrong', () => {
     await expect(run.finished()).rejects.toMatchObject({ code: 'too_long' });
   });
 
-  it('tells how a run ended that left no state', async () => {
-    const run = await env.start(RELEASE, { id: 'terminated' });
-    await run.handle.terminate('by hand');
-    await expect(run.finished()).rejects.toMatchObject({ code: 'workflow_broken', message: expect.stringContaining('TERMINATED') });
-  });
-
   it('refuses a script that can’t be meant', async () => {
     await expect(env.start(TRAINING, { script: { jobs: { train: [{ runs: '1 hour', progress: [{ at: '2 hours', step: 1 }] }] } } })).rejects.toMatchObject({ code: 'script_invalid', message: expect.stringContaining('jobs.train[0].progress[0].at') });
     await expect(env.start(TRAINING, { script: { gates: { approve: [{ after: 'a while', verdict: 'approve' }] } } })).rejects.toThrow(/gates\.approve\[0\]\.after: a duration such as/);
