@@ -41,6 +41,12 @@ export class Executions {
     }
   }
 
+  /** Why the newest workflow task failed, if it did: the reason for which a run does not answer. */
+  async lastFailure(): Promise<string | undefined> {
+    const { runId } = await this.#client.workflow.getHandle(this.#run).describe();
+    return failureIn(await this.#eventsOf(runId));
+  }
+
   /** Gives back what the run's last execution has left. To be called once it has ended. */
   async settle(): Promise<void> {
     const { runId } = await this.#client.workflow.getHandle(this.#run).describe();

@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
-import type { WorkerOptions } from '@temporalio/worker';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { createStore } from '../activities/artifacts/stores/registry.js';
 import { startRun } from '../client/start.js';
@@ -10,8 +9,9 @@ import type { ArtifactRef } from '../domain/artifact.js';
 import { parseDuration } from '../domain/duration.js';
 import type { RunInput } from '../domain/run-input.js';
 import { BUILT_IN_SITE, Site, type SiteInput } from '../domain/site.js';
-import type { RunSpecInput } from '../domain/spec.js';
+import type { Pipelines, RunSpecInput } from '../domain/spec.js';
 import { LocalStore } from '../engines/artifacts/local-store.js';
+import { loadPipelines } from '../engines/config/load-pipelines.js';
 import { findArtifact, packSource } from '../engines/config/pack-sources.js';
 import { packageFile } from '../engines/package-files.js';
 import { findServer } from '../engines/temporal-server/find-server.js';
@@ -24,10 +24,12 @@ import { ScriptInUse, type OutputContent, type RunScript } from './script.js';
 import { SkippedTime } from './skipped-time.js';
 import { startTestEnvironment } from './test-environment.js';
 import { testServerClient } from './test-server-client.js';
-import { startWorkers, type RehearsalWorkers } from './workers.js';
+import { startWorkers, type RehearsalWorkers, type WorkflowBundle } from './workers.js';
 
 export interface RehearsalOptions {
-  /** The workflow code: the path of a bundle, or the code of one as `bundleWorkflowCode` gives it. Default: the package's own pipelines. */
+  /** The module that exports pipelines of your own, compiled: `dist/pipelines.js`. It is bundled as a worker does it. */
+  pipelines?: string;
+  /** Workflow code that is bundled already: its path, or the code itself. Default: of `pipelines`, or the package's own. */
   bundle?: string | { code: string };
   /** A site file's content; its store, release folder, hosts and secrets are stood in for. Default: one approver, `demo-manager`. */
   site?: SiteInput;
@@ -63,10 +65,15 @@ export interface Rehearsal {
   /** The skipped time. */
   now(): Promise<Date>;
   /** Puts an artifact into the store, for a spec that begins with one. */
-  addArtifact(kind: string, content: OutputContent): Promise<ArtifactRef>;
+  addArtifact(kind: string, content: OutputContent, annotations?: Record<string, string>): Promise<ArtifactRef>;
+  /** Goes on with other workflow code, as a deploy does amid open runs. @throws InvalidDocument, Error of the bundler */
+  deploy(code: Deployed): Promise<void>;
   /** Ends the worker and the server, and removes what they wrote. Safe to call twice. */
   close(): Promise<void>;
 }
+
+/** Workflow code to go on with, as the options of the same names say it. */
+export type Deployed = Pick<RehearsalOptions, 'pipelines' | 'bundle'>;
 
 const DEFAULT_HORIZON = '3650 days';
 
@@ -109,11 +116,12 @@ async function open({ environment, home, site, options, horizonAfterMs }: OpenIn
   const specStore = new LocalStore(storeRoot);
   const keep = outputKeeper(store, home);
   const runs = new Map<string, RehearsalRun>();
+  let own = await ownOf(options);
 
   const workers: RehearsalWorkers = await startWorkers({
     connection: environment.nativeConnection,
     namespace,
-    bundle: bundleOf(options.bundle),
+    bundle: await bundleOf(options),
     site,
     client,
     clock,
@@ -136,10 +144,11 @@ async function open({ environment, home, site, options, horizonAfterMs }: OpenIn
       await startRun({
         client,
         spec,
+        pipelines: own,
         id: run,
         requestedBy,
         rehearsal,
-        openStore: () => ({ pack: async (path, kind) => (await packSource({ store: specStore, dir, path, kind })).ref, find: async (digest, kind) => ({ ...(await findArtifact(specStore, digest)), kind }) }),
+        openStore: () => ({ pack: async (path, kind) => (await packSource({ store: specStore, dir, path, kind })).ref, find: (digest, kind) => findArtifact(specStore, digest, kind) }),
       });
       return made;
     },
@@ -148,6 +157,10 @@ async function open({ environment, home, site, options, horizonAfterMs }: OpenIn
     },
     now: async () => new Date(await clock.now()),
     addArtifact: keep,
+    async deploy(code) {
+      own = { ...own, ...(await ownOf(code)) };
+      await workers.deploy(await bundleOf(code));
+    },
     close() {
       closing ??= (async () => {
         await Promise.all([...runs.values()].map((run) => run.close(new RehearsalError('closed', `The rehearsal was closed before the run ${run.id} had ended`))));
@@ -161,9 +174,16 @@ async function open({ environment, home, site, options, horizonAfterMs }: OpenIn
   };
 }
 
-function bundleOf(bundle: RehearsalOptions['bundle']): NonNullable<WorkerOptions['workflowBundle']> {
-  return typeof bundle === 'object' ? bundle : { codePath: bundle ?? packageFile('dist/workflow-bundle.js') };
+async function bundleOf({ bundle, pipelines }: Deployed): Promise<WorkflowBundle> {
+  if (typeof bundle === 'object') return bundle;
+  if (bundle !== undefined) return { codePath: bundle };
+  if (pipelines === undefined) return { codePath: packageFile('dist/workflow-bundle.js') };
+  const { bundlePipelines } = await import('../workers/bundle-pipelines.js');
+  return await bundlePipelines({ file: resolve(pipelines) });
 }
+
+/** The descriptions by which specs of one's own pipelines are checked. */
+const ownOf = async ({ pipelines }: Deployed): Promise<Pipelines> => (pipelines === undefined ? {} : (await loadPipelines(resolve(pipelines))).pipelines);
 
 function millisecondsOf(text: string): number {
   const ms = parseDuration(text);

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowFailedError, type Client, type WorkflowHandle } from '@temporalio/client';
 import { readRun, queryState } from '../client/describe.js';
 import { decide } from '../client/decide.js';
+import { ClientError } from '../client/errors.js';
 import type { Decision } from '../domain/decision.js';
 import type { DecisionAnswer } from '../domain/gate.js';
 import type { RunState } from '../domain/run-state.js';
@@ -163,14 +164,16 @@ export class RehearsalRun {
   }
 
   async #finish(): Promise<RehearsalOutcome> {
-    const { clock, script, broken } = this.#deps;
+    const { clock, script, broken: workersBroken } = this.#deps;
     const executions = new Executions({ client: this.#deps.client, clock, run: this.id });
     const looking = this.#taskFailure(executions);
     try {
-      await clock.flowing(() => Promise.race([this.#result(), this.#problem, broken, looking, this.#tooLong()]));
+      await clock.flowing(() => Promise.race([this.#result(), this.#problem, workersBroken, looking, this.#tooLong()]));
     } catch (error) {
+      // A workflow that fails its task answers nobody either.
+      const failure = error instanceof ClientError && error.code === 'no_worker' ? await executions.lastFailure() : undefined;
       await this.handle.terminate('the rehearsal failed').catch(() => undefined); // it may have ended meanwhile, and the error below is what counts
-      throw error;
+      throw failure === undefined ? error : broken(this.id, failure);
     } finally {
       this.#ended.abort();
       await Promise.allSettled([looking, ...this.#answering]);
@@ -221,13 +224,15 @@ export class RehearsalRun {
   async #taskFailure(executions: Executions): Promise<never> {
     while (!this.#ended.signal.aborted) {
       const failure = await executions.look();
-      if (failure !== undefined) throw new RehearsalError('workflow_broken', `The workflow of ${this.id} fails, and a real server would try its task again for ever: ${failure}`);
+      if (failure !== undefined) throw broken(this.id, failure);
       // Rejects when the run has ended: by then nobody listens.
       await delay(LOOK_EVERY_MS, undefined, { signal: this.#ended.signal });
     }
     throw new RehearsalError('closed', 'The run has ended');
   }
 }
+
+const broken = (run: string, failure: string): RehearsalError => new RehearsalError('workflow_broken', `The workflow of ${run} fails, and a real server would try its task again for ever: ${failure}`);
 
 /** For the side of a race that has nothing more to say. */
 const never = (): Promise<never> => new Promise(() => undefined);

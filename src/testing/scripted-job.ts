@@ -4,7 +4,7 @@ import { digestOf } from '../domain/digest.js';
 import type { JobScript, OutputContent, ProgressLine } from './script.js';
 
 /** Puts an output into the store of the rehearsal. */
-export type KeepOutput = (kind: string, content: OutputContent) => Promise<ArtifactRef>;
+export type KeepOutput = (kind: string, content: OutputContent, annotations?: Record<string, string>) => Promise<ArtifactRef>;
 
 export interface ScriptedJobInput {
   request: JobRequest;
@@ -131,7 +131,7 @@ export class ScriptedJob {
     const missing = Object.entries(declared).filter(([name, { optional }]) => !optional && !Object.hasOwn(contents, name)).map(([name]) => `out/${name}`);
     if (missing.length > 0) return { outputs: {}, problem: { kind: 'missing_output', message: `the program ended with 0 but left no ${missing.join(', ')}: write it below FERRY_OUTPUT_DIR` } };
     const outputs: Record<string, ArtifactRef> = {};
-    for (const [name, content] of Object.entries(contents)) outputs[name] = await this.#input.keep(declared[name]?.kind ?? 'output', content);
+    for (const [name, content] of Object.entries(contents)) outputs[name] = await this.#input.keep(declared[name]?.kind ?? 'output', content, declared[name]?.annotations);
     return { outputs };
   }
 }

@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import type { NativeConnection, Worker as TemporalWorker, WorkerOptions } from '@temporalio/worker';
 import { createArtifactActivities } from '../activities/artifacts/index.js';
 import type { ArtifactStore } from '../activities/artifacts/stores/store.js';
 import { createJobActivities } from '../activities/jobs/index.js';
@@ -25,10 +25,12 @@ const SECRET = 'REHEARSED_SECRET';
 /** A century: later than any horizon. */
 const NEVER_MS = 36_500 * 86_400_000;
 
+export type WorkflowBundle = NonNullable<WorkerOptions['workflowBundle']>;
+
 export interface WorkersInput {
   connection: NativeConnection;
   namespace: string;
-  bundle: NonNullable<WorkerOptions['workflowBundle']>;
+  bundle: WorkflowBundle;
   site: Site;
   client: Client;
   clock: SkippedTime;
@@ -42,6 +44,8 @@ export interface RehearsalWorkers {
   jobsOf: (run: string) => readonly ScriptedJob[];
   /** Rejects when a worker breaks. */
   broken: Promise<never>;
+  /** Puts a worker with other workflow code in the place of the one that there is. */
+  deploy: (bundle: WorkflowBundle) => Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -61,24 +65,43 @@ export async function startWorkers(input: WorkersInput): Promise<RehearsalWorker
     now: () => clock.now(),
   });
   const common = { connection, namespace, dataConverter: { payloadConverterPath: packageFile('dist/temporal-payloads.js') } };
-  const workers = [
-    await Worker.create({
+  const sinks = await loggerSinks(runOf);
+  const workflowWorker = (bundle: WorkflowBundle): Promise<TemporalWorker> =>
+    Worker.create({
       ...common,
       taskQueue: WORKFLOW_QUEUE,
-      workflowBundle: input.bundle,
+      workflowBundle: bundle,
+      // Each task replays its run from the start: code that is not deterministic is found at once, and a worker that was
+      // replaced keeps nobody waiting (the server goes on offering it the runs that it had in memory).
+      maxCachedWorkflows: 0,
       activities: { ...createSiteActivities({ siteView }), ...createArtifactActivities({ store }), ...createReleaseActivities({ store, siteView, client, releasesRoot }), ...createRunActivities({ store, client }) },
-      sinks: await loggerSinks(runOf),
-    }),
-  ];
+      sinks,
+    });
+  const workers = [await workflowWorker(input.bundle)];
   for (const queue of new Set(Object.values(siteView.executors).map((executor) => executor.queue)))
     workers.push(await Worker.create({ ...common, taskQueue: queue, activities: { ...jobs }, maxConcurrentActivityTaskExecutions: MAX_JOB_ACTIVITIES }));
 
-  const running = workers.map((worker) => worker.run());
+  let fail: (error: unknown) => void = () => undefined;
   const broken = new Promise<never>((_, reject) => {
-    for (const run of running) run.catch(reject);
+    fail = reject;
   });
   broken.catch(() => undefined); // whoever waits for a run hears of it
+  const started = (worker: TemporalWorker): Promise<void> => {
+    const running = worker.run();
+    running.catch(fail);
+    return running;
+  };
+  const running = workers.map(started);
   return {
+    async deploy(bundle) {
+      const [old] = workers;
+      // One after the other, since a process may not have two workers of one queue. What the old one had in memory is replayed.
+      if (old?.getState() === 'RUNNING') old.shutdown();
+      await running[0];
+      const next = await workflowWorker(bundle);
+      workers[0] = next;
+      running[0] = started(next);
+    },
     jobsOf: (run) => [...executors.values()].flatMap((executor) => executor.jobs).filter((job) => job.request.run === run).sort((a, b) => a.startedAtMs - b.startedAtMs),
     broken,
     async stop() {
