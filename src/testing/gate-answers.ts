@@ -1,7 +1,10 @@
-import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { decide } from '../client/decide.js';
-import { queryState } from '../client/describe.js';
+import { isDeadline, isInvalidArgument } from '../client/server-error.js';
 import type { DecisionAnswer, Gate } from '../domain/gate.js';
+import { STATE } from '../domain/names.js';
+import { upgradeState } from '../domain/run-state.js';
+import { broken } from './rehearsal-error.js';
 import type { ScriptInUse } from './script.js';
 import type { SkippedTime } from './skipped-time.js';
 
@@ -51,5 +54,12 @@ export async function answerGate(input: AnsweringInput): Promise<void> {
 }
 
 async function gateOf({ client, run, gate }: AnsweringInput): Promise<Gate | undefined> {
-  return (await queryState(client, run, QUERY_TIMEOUT_MS))?.gates[gate];
+  try {
+    return upgradeState(await client.connection.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => client.workflow.getHandle(run).query(STATE))).gates[gate];
+  } catch (error) {
+    // The task of a query is not written down when it fails, and the query is asked only once: its error is all there is.
+    if (error instanceof Error && isInvalidArgument(error)) throw broken(run, error.message);
+    if (error instanceof WorkflowNotFoundError || isDeadline(error)) return undefined;
+    throw error;
+  }
 }

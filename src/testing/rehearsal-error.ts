@@ -18,3 +18,6 @@ export class RehearsalError extends Error {
     super(message, cause === undefined ? undefined : { cause });
   }
 }
+
+/** For a workflow that fails its tasks. */
+export const broken = (run: string, failure: string): RehearsalError => new RehearsalError('workflow_broken', `The workflow of ${run} fails, and a real server would try its task again for ever: ${failure}`);

@@ -9,7 +9,7 @@ import type { DecisionAnswer } from '../domain/gate.js';
 import type { RunState } from '../domain/run-state.js';
 import { Executions } from './executions.js';
 import { answerGate, type GivenAnswer } from './gate-answers.js';
-import { RehearsalError } from './rehearsal-error.js';
+import { RehearsalError, broken } from './rehearsal-error.js';
 import type { ScriptInUse } from './script.js';
 import type { ScriptedJob } from './scripted-job.js';
 import type { SkippedTime } from './skipped-time.js';
@@ -231,8 +231,6 @@ export class RehearsalRun {
     throw new RehearsalError('closed', 'The run has ended');
   }
 }
-
-const broken = (run: string, failure: string): RehearsalError => new RehearsalError('workflow_broken', `The workflow of ${run} fails, and a real server would try its task again for ever: ${failure}`);
 
 /** For the side of a race that has nothing more to say. */
 const never = (): Promise<never> => new Promise(() => undefined);
