@@ -5,18 +5,14 @@ import type { ArtifactRef } from '../domain/artifact.js';
 import { declaredParameters, resolveParameter, withParameters } from '../domain/overrides.js';
 import { skipReasonOf } from '../domain/plan.js';
 import { nearest } from '../domain/problems.js';
-import type { RunInput, TakenOver } from '../domain/run-input.js';
+import type { RunInput } from '../domain/run-input.js';
 import { beginsAfter, isBefore, producersOf, type PipelineDescription } from '../domain/pipeline.js';
-import { artifactsOf, sectionName, stageOf, type RunState } from '../domain/run-state.js';
+import { artifactsOf, type RunState } from '../domain/run-state.js';
 import { sectionOf } from '../domain/sections.js';
-import { pipelineOf, runSpecOf, type Pipelines, type RunSpec, type RunSpecInput } from '../domain/spec.js';
-import { readRun } from './describe.js';
-import { ClientError, EXIT_UNREACHABLE, EXIT_USAGE } from './errors.js';
-import { startInputOf } from './run-record.js';
-import { checkNames, launch, pipelineFor, type StartedRun } from './start.js';
-
-/** A worker may have to replay a run before it answers for it. */
-const STATE_TIMEOUT_MS = 10_000;
+import type { Pipelines, RunSpec, RunSpecInput } from '../domain/spec.js';
+import { readEarlier, takenOver } from './earlier-run.js';
+import { ClientError, EXIT_USAGE } from './errors.js';
+import { checkNames, launch, type StartedRun } from './start.js';
 
 /** Ids that are tried before somebody has to choose one. */
 const MAX_RESUMES = 1000;
@@ -52,15 +48,7 @@ export interface ResumedRun extends StartedRun {
  */
 export async function resumeRun({ client, run, from, own, set = {}, id, requestedBy, ui }: ResumeInput): Promise<ResumedRun> {
   checkNames(id ?? run, requestedBy);
-  const { state, description } = await readRun({ client, run, timeoutMs: STATE_TIMEOUT_MS });
-  if (state === undefined)
-    throw new ClientError({ code: 'no_worker', message: `The state of ${run} cannot be read: it left none with its end, and no worker answers for it`, hint: 'Start a worker with: ferry worker, then repeat the command; nothing was started', exitCode: EXIT_UNREACHABLE });
-  const earlier = await startInputOf(client, run, description.runId);
-  const pipeline = earlier === undefined ? undefined : pipelineFor(earlier.spec, pipelineOf(earlier.spec) === undefined ? await own?.() : undefined);
-  const spec = earlier === undefined || pipeline === undefined ? undefined : runSpecOf(pipeline).safeParse(earlier.spec).data;
-  if (earlier === undefined || pipeline === undefined || spec === undefined)
-    throw new ClientError({ code: 'not_a_run', message: `${run} was not started with a run spec that this version understands`, hint: 'Start a new run with: ferry start SPEC', exitCode: EXIT_USAGE });
-
+  const { state, pipeline, spec, input: earlier } = await readEarlier({ client, run, own });
   const stage = stageToBeginWith(pipeline, spec, from);
   const changes = { ...state.overrides, ...parametersOf(spec, stage, set) };
   const inputs = inputsFor({ state, pipeline, spec, from: stage, begunWith: earlier.inputs });
@@ -123,17 +111,6 @@ function parametersOf(spec: RunSpec, stage: string, set: Record<string, unknown>
       });
     }),
   );
-}
-
-function takenOver(pipeline: PipelineDescription, state: RunState, from: string, asked: readonly string[]): TakenOver {
-  const stages: TakenOver['stages'] = {};
-  for (const name of state.order.filter((n) => isBefore(pipeline, sectionName(state, n), from))) {
-    const stage = stageOf(state, name);
-    if (stage.state === 'done' && stage.identity !== undefined) stages[name] = { outputs: stage.outputs, figures: stage.figures, identity: stage.identity };
-  }
-  // A worker of an earlier version answers without the list.
-  const requesters = new Set([...(state.requesters ?? [state.requestedBy]), ...asked]);
-  return { run: state.run, runUid: state.runUid, from, requesters: [...requesters], stages };
 }
 
 /**

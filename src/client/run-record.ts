@@ -22,7 +22,7 @@ export interface RunMemo {
   /** When the first execution was started, in ISO 8601 UTC. */
   startedAt: string;
   /** Set when the run takes over from another. */
-  resumedFrom?: { run: string; from: string };
+  resumedFrom?: { run: string; from?: string };
 }
 
 export const memoOf = (info: Pick<WorkflowExecutionInfo, 'memo'>): Partial<RunMemo> => info.memo ?? {};

@@ -41,6 +41,8 @@ export interface StartInput {
   openStore?: () => SpecStore | Promise<SpecStore>;
   ui?: string | null;
   rehearsal?: Rehearsal;
+  /** What to take over from an earlier run: `reusableOf` tells it. */
+  resume?: TakenOver;
   /** Called when the run was there before: the answer is the same. */
   onExisting?: () => void;
 }
@@ -58,13 +60,13 @@ export interface StartedRun {
  * @throws ClientError `run_exists` for the same id with another spec, `spec_invalid`, `unknown_pipeline`, `bad_id`, `bad_name` (all exit 2);
  * and whatever the store rejects with.
  */
-export async function startRun({ client, spec: raw, pipelines, id, requestedBy, openStore, ui, rehearsal, onExisting }: StartInput): Promise<StartedRun> {
+export async function startRun({ client, spec: raw, pipelines, id, requestedBy, openStore, ui, rehearsal, resume, onExisting }: StartInput): Promise<StartedRun> {
   const pipeline = pipelineFor(raw, pipelines);
   const spec = parse(pipeline, raw);
   const run = id ?? defaultId(spec);
   checkNames(run, requestedBy);
   const resolved = await resolveSources(pipeline, raw as RunSpecInput, spec, openStore);
-  return await launch({ client, run, ui, onExisting, pipeline, input: { v: 1, runUid: randomUUID(), requestedBy, ...resolved, ...(rehearsal === undefined ? {} : { rehearsal }) } });
+  return await launch({ client, run, ui, onExisting, pipeline, input: { v: 1, runUid: randomUUID(), requestedBy, ...resolved, ...(resume === undefined ? {} : { resume }), ...(rehearsal === undefined ? {} : { rehearsal }) } });
 }
 
 interface Launch {
@@ -113,7 +115,7 @@ export async function launch({ client, run, pipeline, input, ui, onExisting }: L
   }
 }
 
-const originOf = (resume: TakenOver): { run: string; from: string } => ({ run: resume.run, from: resume.from });
+const originOf = ({ run, from }: TakenOver): NonNullable<RunMemo['resumedFrom']> => ({ run, ...(from === undefined ? {} : { from }) });
 
 function runExists(run: string, specDigest: string, there: Partial<RunMemo>): ClientError {
   const other = there.specDigest === undefined ? 'was not started by ferry' : there.specDigest === specDigest ? 'takes over from another run' : `has the spec ${there.specDigest}, not ${specDigest}`;
@@ -189,7 +191,7 @@ function detailsFor({ run, spec, specDigest, input }: { run: string; spec: RunSp
   const lines = [
     `Release of **${markdown(spec.model)} ${markdown(spec.version)}**, asked for by ${markdown(requestersOf(spec, input).join(', '))}.`,
     '',
-    ...(input.resume === undefined ? [] : [`Takes over from ${markdown(input.resume.run)} what stands before ${input.resume.from}.`, '']),
+    ...(input.resume === undefined ? [] : [`Takes over from ${markdown(input.resume.run)} ${input.resume.from === undefined ? 'what is unchanged' : `what stands before ${input.resume.from}`}.`, '']),
     // Current details come from a worker; this is read without one.
     `Where it stands and who is waited for: \`ferry status ${run}\`, the newest line of the timeline, or the search attributes.`,
     '',

@@ -53,7 +53,7 @@ export function visibilityView({ run, description, heartbeats, start, failure, u
     failure,
     release: null,
     notes: notesOn(description),
-    resumedFrom: start?.resume === undefined ? null : { run: start.resume.run, runUid: start.resume.runUid, from: start.resume.from },
+    resumedFrom: start?.resume === undefined ? null : { run: start.resume.run, runUid: start.resume.runUid, from: start.resume.from ?? null },
     ui,
     startedAt,
     updatedAt: (description.closeTime ?? description.startTime).toISOString(),

@@ -13,7 +13,8 @@ const Identity = z.object({ spec: Digest, inputs: z.record(z.string(), Digest), 
 export const TakenOver = z.object({
   run: RunId,
   runUid: RunUid,
-  from: z.string().min(1).max(100),
+  /** The stage from which on everything is done anew; absent: nothing is by name, only what differs. */
+  from: z.string().min(1).max(100).optional(),
   /** Who asked for the earlier run, and for those that it took over from: none of them may approve. */
   requesters: z.array(PersonName).max(20).optional(),
   stages: z.record(z.string().max(100), z.object({ outputs: Refs, figures: z.record(z.string(), z.union([z.number(), z.string()])), identity: Identity })),

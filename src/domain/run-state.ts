@@ -124,7 +124,7 @@ export interface RunState {
   stop?: StopCode;
   release?: { ref: string; digest: string };
   /** Set when this run takes over from another. */
-  resumedFrom?: { run: string; runUid: string; from: string };
+  resumedFrom?: { run: string; runUid: string; from?: string };
 }
 
 export const KEEP = 50;

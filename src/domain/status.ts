@@ -21,7 +21,8 @@ export interface RunStatusView {
   failure: FailureView | null;
   release: { ref: string; digest: string } | null;
   notes: { at: string; stage: string; text: string }[];
-  resumedFrom: { run: string; runUid: string; from: string } | null;
+  /** `from` is the stage from which on everything is done anew; null where whatever is unchanged is taken over. */
+  resumedFrom: { run: string; runUid: string; from: string | null } | null;
   ui: string | null;
   startedAt: string;
   updatedAt: string;
@@ -135,7 +136,7 @@ export function statusOf(state: RunState, live: LiveView): RunStatusView {
     failure: state.failure ?? null,
     release: state.release ?? null,
     notes: state.notes,
-    resumedFrom: state.resumedFrom ?? null,
+    resumedFrom: state.resumedFrom === undefined ? null : { ...state.resumedFrom, from: state.resumedFrom.from ?? null },
     ui: live.ui,
     startedAt: state.startedAt,
     updatedAt: state.updatedAt,

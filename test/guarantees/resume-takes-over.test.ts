@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readEarlier, reusableOf } from '../../src/client/earlier-run.js';
 import { resumeRun } from '../../src/client/resume.js';
+import { startRun } from '../../src/client/start.js';
+import { plannedReuse } from '../../src/domain/reuse.js';
 import type { RunState } from '../../src/domain/run-state.js';
-import type { RunSpecInput } from '../../src/domain/spec.js';
+import { RunSpec, type RunSpecInput } from '../../src/domain/spec.js';
+import { RELEASE_PIPELINE } from '../../src/domain/stage.js';
 import { makes, shellJob, startStack, startsByKey, stateOf, until, type Stack, type WorkerProcess } from '../support/stack.js';
 
 let stack: Stack;
@@ -56,6 +60,19 @@ describe('a resumed run', () => {
     const state = await resumed(run);
     expect(state.notes.map((n) => `${n.stage} ${n.text}`)).toEqual(['prepareData not reused: its command or parameters differs from third']);
     expect(state.jobs.map((job) => job.stage)).toEqual(['prepareData', 'convert']);
+  });
+
+  it('may be a run of a changed spec, which takes over what is unchanged just as the plan says beforehand', async () => {
+    await atApproval('fourth');
+    const changed: RunSpecInput = { ...SPEC, version: '2', stages: { ...SPEC.stages, convert: { job: shellJob(makes('model'), { params: { dtype: 'fp16' } }) } } };
+    const earlier = await readEarlier({ client: stack.client, run: 'fourth' });
+    const planned = plannedReuse({ pipeline: RELEASE_PIPELINE, spec: RunSpec.parse(changed), earlier: earlier.state, inputs: {}, code: undefined });
+    await startRun({ client: stack.client, spec: changed, id: 'fifth', requestedBy: 'bob', resume: reusableOf(earlier, RELEASE_PIPELINE) });
+    const state = await resumed('fifth');
+    expect(state.jobs.map((job) => job.stage)).toEqual(['convert']);
+    expect(Object.entries(planned).map(([stage, { reused }]) => [stage, reused])).toEqual(['prepareData', 'train', 'convert'].map((stage) => [stage, state.stages[stage]?.reason?.startsWith('reused from fourth') === true]));
+    expect(state.notes.map((n) => n.text)).toEqual([`not reused: ${planned['convert']?.reason}`]);
+    expect(state).toMatchObject({ resumedFrom: { run: 'fourth' }, requesters: ['bob', 'alice'] });
   });
 
   it('does not believe a start that claims more than the earlier run made', async () => {

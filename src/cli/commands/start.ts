@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
+import { readEarlier, reusableOf } from '../../client/earlier-run.js';
 import { startRun } from '../../client/start.js';
 import { loadSpec } from '../../engines/config/load-spec.js';
 import type { CliContext } from '../context.js';
@@ -13,31 +14,34 @@ import { versionProblem } from '../release.js';
 import { withServer } from '../server.js';
 import { openSpecStore } from '../site.js';
 
-const Options = z.object({ id: z.string().optional(), wait: z.boolean().default(false), site: z.string().optional() });
+const Options = z.object({ id: z.string().optional(), reuse: z.string().min(1).optional(), wait: z.boolean().default(false), site: z.string().optional() });
 
 export function configure(command: Command): void {
   command
     .description('start a run of a spec; the same id with the same spec again starts nothing and gives the same answer')
     .argument('<spec>', 'run spec, YAML or JSON')
     .option('--id <id>', 'id of the run (default: made of model, version and a random end)')
+    .option('--reuse <run>', 'take over from this earlier run what is unchanged: same command, parameters, inputs and code')
     .option('--wait', 'follow the run until it ends or a person is needed')
     .addHelpText(
       'after',
       `
 Code and inputs that the spec names by path are packed into the store; likely secrets (.env, *.pem, id_*), .git and
 node_modules are left out of code and told on stderr.
+With --reuse the run says of each stage whether it took it over and why; ferry plan says it beforehand. Approvals are void.
 With --wait the exit code is 0 for a completed run, 1 for one that failed, was rejected or cancelled, 3 where it waits
 for a person.
 
 Examples:
   $ ferry start run.yaml
   $ ferry start run.yaml --id tiny-v1 --json
+  $ ferry start changed.yaml --reuse tiny-v1
   $ ferry start run.yaml --wait || ferry status tiny-v1`,
     );
 }
 
 export async function run(context: CliContext, args: string[], options: unknown): Promise<number> {
-  const { id, wait } = parseOptions(Options, options, 'start');
+  const { id, reuse, wait } = parseOptions(Options, options, 'start');
   const { spec, pipeline, input, dir } = await loadSpec({ file: argument(args), cwd: context.cwd, own: () => ownPipelines(context) });
   const taken = await versionProblem(context, spec);
   return await withServer(context, async ({ client, ui }) => {
@@ -48,7 +52,8 @@ export async function run(context: CliContext, args: string[], options: unknown)
       word = 'exists already, with the same spec; nothing was started';
       warning = '';
     };
-    const started = await startRun({ client, spec: input, pipelines: { [pipeline.name]: pipeline }, id, requestedBy: currentUser(context), openStore: () => openSpecStore(context, dir), ui, onExisting });
+    const resume = reuse === undefined ? undefined : reusableOf(await readEarlier({ client, run: reuse, own: () => ownPipelines(context) }), pipeline);
+    const started = await startRun({ client, spec: input, resume, pipelines: { [pipeline.name]: pipeline }, id, requestedBy: currentUser(context), openStore: () => openSpecStore(context, dir), ui, onExisting });
     if (warning !== '') context.stderr.write(warning);
     const text = [`run ${started.run} ${word} (spec ${started.specDigest.slice(0, 19)})`, ...(started.ui === null ? [] : [started.ui])];
     if (!wait) {

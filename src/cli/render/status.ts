@@ -58,7 +58,7 @@ function header(view: RunStatusView, style: Style, { now, width }: RenderOptions
   const elapsed = view.endedAt === null ? `started ${age(since, now)} ago` : `took ${age(since, Date.parse(view.endedAt))}`;
   const facts = [`run ${clean(view.run)}`, ...(view.round > 1 ? [`round ${view.round}`] : []), elapsed];
   const lines = [`${style.bold(name)}  ${state}`, ...wrap(facts.join(' · '), width).map(style.dim)];
-  if (view.resumedFrom !== null) lines.push(style.dim(`takes over from ${clean(view.resumedFrom.run)} what stands before ${view.resumedFrom.from}`));
+  if (view.resumedFrom !== null) lines.push(style.dim(`takes over from ${clean(view.resumedFrom.run)} ${view.resumedFrom.from === null ? 'what is unchanged' : `what stands before ${view.resumedFrom.from}`}`));
   if (view.ui !== null) lines.push(style.dim(view.ui));
   if (view.source === 'visibility') lines.push(...wrap('No worker answers: this is what the server knows by itself. Start one with: ferry worker', width).map(style.yellow));
   return lines;

@@ -3,8 +3,9 @@ import { lstat, mkdir, readdir, realpath, rm } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { ArtifactRef } from '../../domain/artifact.js';
 import type { LocalStore } from '../artifacts/local-store.js';
+import { hashTree } from '../artifacts/manifest.js';
 import { StoreError, systemCode } from '../artifacts/store-error.js';
-import { copyTree, fileStat, type Tree, type TreeFile } from '../artifacts/tree.js';
+import { copyTree, fileStat, listTree, type Tree, type TreeFile } from '../artifacts/tree.js';
 
 /** Code is small. More than this is data that lies beside it and belongs under `inputs`. */
 const MAX_CODE_BYTES = 1024 ** 3;
@@ -40,6 +41,13 @@ export async function packSource({ store, dir, path, kind }: { store: LocalStore
   } finally {
     await rm(staged, { recursive: true, force: true });
   }
+}
+
+/** The reference that `packSource` would give, without putting anything into a store. Reads every byte. Throws `StoreError`. */
+export async function describeSource({ dir, path, kind }: { dir: string; path: string; kind: string }): Promise<ArtifactRef> {
+  const real = await insideOf(dir, path);
+  const { digest, bytes } = await hashTree(kind === 'code' ? (await codeTree(real, path)).tree : await listTree(real));
+  return { kind, uri: `file:${path}`, digest, bytes };
 }
 
 async function insideOf(dir: string, path: string): Promise<string> {

@@ -57,7 +57,7 @@ async function reuse(call: StageCall): Promise<boolean> {
   const { ctx, name, section } = call;
   const earlier = ctx.input.resume;
   // In a later round a person has asked for the stage to be done again.
-  if (earlier === undefined || ctx.state.round > 1 || !isBefore(ctx.pipeline, section, earlier.from)) return false;
+  if (earlier === undefined || ctx.state.round > 1 || (earlier.from !== undefined && !isBefore(ctx.pipeline, section, earlier.from))) return false;
   const identity = identityOfCall(call);
   const made = earlier.stages[name];
   const not = (why: string): false => {

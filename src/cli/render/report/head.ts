@@ -23,7 +23,7 @@ ${facts([
   view.endedAt === null ? ['Looked at', time(until)] : ['Ended', time(view.endedAt)],
   [view.endedAt === null ? 'So far' : 'Took', between(view.startedAt, until)],
   ...(state === undefined ? [] : [['Asked for by', state.requesters.join(', ')] as const]),
-  ...(view.resumedFrom === null ? [] : [['Takes over from', html`<code>${view.resumedFrom.run}</code>, what stands before ${view.resumedFrom.from}`] as const]),
+  ...(view.resumedFrom === null ? [] : [['Takes over from', html`<code>${view.resumedFrom.run}</code>, ${view.resumedFrom.from === null ? 'what is unchanged' : `what stands before ${view.resumedFrom.from}`}`] as const]),
   ...(view.ui === null ? [] : [['Temporal UI', link(view.ui)] as const]),
 ])}
 <p class="muted">All times are UTC.</p>
