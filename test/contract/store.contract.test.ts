@@ -57,6 +57,22 @@ describe.each(StoreKind.options)('%s: store contract', (kind) => {
     chmodSync(file, mode);
   };
 
+  it('knows equal content as each kind that it was taken in as, with what was declared of it last', async () => {
+    const first = await store.add(tree(), { kind: 'checkpoint', annotations: { dtype: 'fp32' } });
+    const again = await store.add(tree(), { kind: 'model', annotations: { dtype: 'fp32', layout: 'hf' } });
+    expect(again.digest).toBe(first.digest);
+    expect(await store.find(first.digest)).toMatchObject({ kind: 'checkpoint', annotations: { dtype: 'fp32' } });
+    expect(await store.find(first.digest, 'model')).toMatchObject({ kind: 'model', annotations: { dtype: 'fp32', layout: 'hf' } });
+    // As what it never was: then what it was first, so that whoever asked can tell.
+    expect(await store.find(first.digest, 'dataset')).toMatchObject({ kind: 'checkpoint' });
+    // Taken in once more without a word about it takes nothing back; with another word, that stands.
+    await store.add(tree(), { kind: 'checkpoint' });
+    expect(await store.find(first.digest, 'checkpoint')).toMatchObject({ annotations: { dtype: 'fp32' } });
+    await store.add(tree(), { kind: 'checkpoint', annotations: { dtype: 'bf16' } });
+    expect(await store.find(first.digest, 'checkpoint')).toMatchObject({ annotations: { dtype: 'bf16' } });
+    expect(await store.verify(first.digest)).toEqual([]);
+  });
+
   it('takes a directory in and away from where it was', async () => {
     const source = tree();
     const ref = await store.adopt(source, { kind: 'checkpoint', annotations: { step: '5' } });
