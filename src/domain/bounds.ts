@@ -98,7 +98,8 @@ export const withoutSets = (gates: Record<string, Gate>): Record<string, Gate> =
 
 /**
  * The state within `MAX_STATE_BYTES`. Lists tell a story, so their oldest entries go first, those of the largest list
- * before the others; a live job never does. What then remains too much are annotations, which the store has as well.
+ * before the others; a live job never does. What then remains too much are annotations, which the store has as well, and
+ * what people are told where they are asked about dozens of items at once: the logs have the whole of it.
  */
 export function withinBounds(state: RunState): RunState {
   let bytes = bytesOf(state);
@@ -129,7 +130,20 @@ export function withinBounds(state: RunState): RunState {
     decisions: state.decisions.filter((_, i) => !drop.decisions.has(i)),
     jobs: state.jobs.filter((_, i) => !drop.jobs.has(i)),
   };
-  return bytes <= MAX_STATE_BYTES ? shorter : withoutAnnotations(shorter);
+  if (bytes <= MAX_STATE_BYTES) return shorter;
+  const bare = withoutAnnotations(shorter);
+  return bytesOf(bare) <= MAX_STATE_BYTES ? bare : inFewerWords(bare);
+}
+
+const FEW_WORDS = 150;
+
+function inFewerWords(state: RunState): RunState {
+  const gates = Object.entries(state.gates).map(([id, gate]) => [id, { ...gate, evidence: gate.evidence.slice(0, 2).map((line) => oneLine(line, FEW_WORDS)) }]);
+  const stages = Object.entries(state.stages).map(([name, stage]) => {
+    const { failure, reason } = stage;
+    return [name, { ...stage, ...(reason === undefined ? {} : { reason: oneLine(reason, FEW_WORDS) }), ...(failure === undefined ? {} : { failure: { ...failure, message: oneLine(failure.message, FEW_WORDS), rootLine: undefined } }) }];
+  });
+  return { ...state, gates: Object.fromEntries(gates), stages: Object.fromEntries(stages) };
 }
 
 function withoutAnnotations(state: RunState): RunState {

@@ -93,6 +93,9 @@ export function artifactTypeOf(pipeline: PipelineDescription, name: string): Art
   return found === undefined ? undefined : plainType(found);
 }
 
+/** Items of a fan-out: a run's state holds every one, and what a person is asked about each. */
+export const MAX_ITEMS = 50;
+
 /** What an item of a fan-out is called: its stage, a dash and the item. */
 export const itemStage = (stage: string, item: string): string => `${stage}-${item}`;
 

@@ -63,13 +63,14 @@ function after(before: RunState, event: RunEvent): RunState {
           figures: fewFigures(event.figures),
           job: undefined,
           gate: undefined,
+          failure: undefined,
           reason: event.reason === undefined ? undefined : oneLine(event.reason, 300),
           ...(event.identity === undefined ? {} : { identity: event.identity }),
         }),
-        failure: undefined,
+        failure: openFailure(state, event.stage),
       };
     case 'stage_failed':
-      return { ...withStage(event.stage, { state: 'failed', endedAt: event.at, reason: oneLine(event.failure.message, 300), job: undefined, gate: undefined }), failure: shortFailure(event.failure) };
+      return { ...withStage(event.stage, { state: 'failed', endedAt: event.at, reason: oneLine(event.failure.message, 300), job: undefined, gate: undefined, failure: undefined }), failure: shortFailure(event.failure) };
     case 'job_placed':
       return placeJob(withStage(event.stage, { state: 'running', job: event.key, attempts: event.attempt, ladder: withoutRetry(stageOf(state, event.stage).ladder) }), event);
     case 'server_placed':
@@ -89,7 +90,7 @@ function after(before: RunState, event: RunEvent): RunState {
     case 'gate_opened':
       return {
         // A job that is alive stays the stage's own: whoever answers the gate decides what becomes of it.
-        ...withStage(event.gate.stage, { state: 'waiting', gate: event.gate.id }),
+        ...withStage(event.gate.stage, { state: 'waiting', gate: event.gate.id, ...(event.failure === undefined ? {} : { failure: shortFailure(event.failure) }) }),
         gates: { ...state.gates, [event.gate.id]: shortGate(event.gate) },
         ...(event.failure === undefined ? {} : { failure: shortFailure(event.failure) }),
       };
@@ -102,11 +103,11 @@ function after(before: RunState, event: RunEvent): RunState {
       return note({ ...state, gates: { ...state.gates, [gate.id]: closedGate({ ...gate, outcome }) } }, event.at, gate.stage, `the gate ${gate.id} expired`);
     }
     case 'repaired': {
-      const repaired = withStage(event.stage, { state: 'running', gate: undefined, ladder: repairedLadder(state, event.stage) });
+      const repaired = withStage(event.stage, { state: 'running', gate: undefined, failure: undefined, ladder: repairedLadder(state, event.stage) });
       return note(
         {
           ...repaired,
-          failure: undefined,
+          failure: openFailure(repaired),
           gates: withoutSets(state.gates),
           overrides: { ...state.overrides, ...event.set },
           inputs: event.input === undefined ? state.inputs : { ...state.inputs, [event.input.name]: event.input.ref },
@@ -143,6 +144,9 @@ function expandStage(state: RunState, { stage: of, items }: Extract<RunEvent, { 
   const added = Object.fromEntries(names.filter((name) => !Object.hasOwn(known, name)).map((name) => [name, pendingStage(name, state.round, of)]));
   return { ...state, order: [...rest.slice(0, first), ...names, ...rest.slice(first)], stages: { ...known, ...added } };
 }
+
+/** What a person is still asked about, where several stages are under way; `but` for one that is done with it. */
+const openFailure = (state: RunState, but?: string): FailureView | undefined => state.order.map((name) => state.stages[name]).find((stage) => stage?.failure !== undefined && stage.name !== but)?.failure;
 
 /** Budgets begin anew, and so does the ladder: unless its job is alive, which goes on where it is. */
 function repairedLadder(state: RunState, name: string): LadderState {

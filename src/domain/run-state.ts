@@ -34,6 +34,8 @@ export interface StageState {
   job?: string;
   /** The gate that this stage waits at, until it has acted on the answer. */
   gate?: string;
+  /** Why its repair gate is open. */
+  failure?: FailureView;
 }
 
 export type JobRecordState = 'placed' | 'running' | 'done' | 'failed' | 'lost' | 'suspended' | 'cancelled';

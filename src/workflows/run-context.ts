@@ -29,6 +29,8 @@ const CONTINUE = Symbol('continue as new');
 export class RunContext {
   /** Set once the run is on its way to its end and takes no decision any more. */
   closing = false;
+  /** The stage whose failure ends the run. */
+  failing: string | undefined;
   private shown: AttributeView = {};
   private limits: Pick<Limits, 'maxHistoryEvents'> | undefined;
 

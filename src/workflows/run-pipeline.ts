@@ -124,7 +124,12 @@ async function closeRun(ctx: RunContext, error: unknown): Promise<never> {
   // Anything else is a mistake in the code (or continue-as-new on its way out): the task fails and a deploy mends it.
   if (end === undefined) throw error;
   await close(ctx, () => {
-    const stage = currentStage(ctx.state)?.name;
+    const stage = ctx.failing ?? currentStage(ctx.state)?.name;
+    // Beside it others may have been under way; the one that ends the run comes last, since its failure is the run's.
+    for (const name of ctx.state.order) {
+      const { state } = stageOf(ctx.state, name);
+      if (name !== stage && (state === 'running' || state === 'waiting')) ctx.emit({ type: 'stage_failed', stage: name, failure: { ...end.failure, message: `the run ended at ${stage} while this was under way` } });
+    }
     if (stage !== undefined) ctx.emit({ type: 'stage_failed', stage, failure: { ...end.failure, message: end.message } });
     ctx.emit({ type: 'ended', status: end.type === 'rejected' ? 'rejected' : 'failed', ...(end.type in STOPS ? { stop: end.type as StopCode } : {}), failure: end.failure });
   });

@@ -2,7 +2,7 @@ import { CancellationScope, ContinueAsNew, isCancellation } from '@temporalio/wo
 import { misfits, plainType, type ArtifactRef, type ArtifactType } from '../domain/artifact.js';
 import { repairGateId } from '../domain/ids.js';
 import type { Params } from '../domain/job.js';
-import { itemStage, type Consumed, type Produced } from '../domain/pipeline.js';
+import { MAX_ITEMS, itemStage, type Consumed, type Produced } from '../domain/pipeline.js';
 import { artifactsOf, isLive, outputName, stageOf } from '../domain/run-state.js';
 import { endJobsOf } from './end-jobs.js';
 import type { PipelineBody, PipelineShape, RunnablePipeline } from './pipeline.js';
@@ -13,9 +13,6 @@ import { StageTrouble, troubleOf } from './stage-trouble.js';
 
 /** Jobs that a fan-out has at once unless its caller says otherwise. */
 const DEFAULT_LIMIT = 4;
-
-/** A run's state holds every item, within its bound. */
-const MAX_ITEMS = 50;
 
 const ITEM = /^[A-Za-z0-9][A-Za-z0-9-]{0,39}$/;
 
@@ -33,6 +30,7 @@ class SentBack extends Error {}
 /** One call of the body. */
 interface Pass {
   underWay: Map<string, Promise<unknown>>;
+  called: Set<string>;
   /** What the first stage to fail threw: a body that catches it does not get past it. */
   failed: { error: unknown } | undefined;
 }
@@ -47,7 +45,8 @@ export async function takeStages(taking: StageTaking): Promise<void> {
 async function passThrough(taking: StageTaking): Promise<'done' | 'sent back'> {
   const { ctx, runnable } = taking;
   const { round } = ctx.state;
-  const pass: Pass = { underWay: new Map(), failed: undefined };
+  const pass: Pass = { underWay: new Map(), called: new Set(), failed: undefined };
+  ctx.failing = undefined;
   const { underWay } = pass;
   const scope = new CancellationScope();
   try {
@@ -101,7 +100,9 @@ type Made = Record<string, Artifact>;
 function stageFunctions(taking: StageTaking, pass: Pass): Record<string, unknown> {
   const { ctx, runnable } = taking;
   const tracked = (one: OneStage): Promise<Made> => {
-    if (pass.underWay.has(one.name)) throw new TypeError(`the stage ${one.name} was called while it was under way; wait for it first`);
+    // It is taken once a run: a second call would get what the first one made, whatever it asks for.
+    if (pass.called.has(one.name)) throw new TypeError(`the stage ${one.name} was called twice; take it for several items with each`);
+    pass.called.add(one.name);
     const taken = takeTracked(one);
     pass.underWay.set(one.name, taken);
     // Whoever called may not be waiting for it: it is heard at the end of the body, and is no unhandled rejection before.
@@ -112,7 +113,10 @@ function stageFunctions(taking: StageTaking, pass: Pass): Record<string, unknown
     try {
       await take(taking, one);
     } catch (error) {
-      pass.failed ??= { error };
+      if (pass.failed === undefined) {
+        pass.failed = { error };
+        ctx.failing = one.name;
+      }
       throw error;
     } finally {
       pass.underWay.delete(one.name);
@@ -218,7 +222,7 @@ async function takeOnce(taking: StageTaking, one: OneStage): Promise<void> {
   const { ctx, shape } = taking;
   const { name, definition } = one;
   // After continue-as-new at a repair gate the stage's body must not run again before somebody has answered.
-  if (stageOf(ctx.state, name).gate === repairGateId(name)) return await repair(ctx, shape, name, ctx.state.failure);
+  if (stageOf(ctx.state, name).gate === repairGateId(name)) return await repair(ctx, shape, name, stageOf(ctx.state, name).failure ?? ctx.state.failure);
   try {
     checkInputs(one);
     const call = callOf(taking, one);

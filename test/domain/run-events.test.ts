@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FRESH_LADDER } from '../../src/domain/attempts.js';
 import { bytesOf } from '../../src/domain/bounds.js';
+import { MAX_ITEMS } from '../../src/domain/pipeline.js';
 import type { JobHandle, JobOutcome } from '../../src/domain/job.js';
 import { reduce, type RunEvent } from '../../src/domain/run-events.js';
 import { KEEP, MAX_STATE_BYTES, artifactsOf, initialState, isLive, openGates, stageOf, upgradeState, type RunState } from '../../src/domain/run-state.js';
@@ -223,5 +224,50 @@ describe('the size of a state', () => {
     const state = after(fresh(), { type: 'gate_opened', gate: approvalGate({ roles }) }, { type: 'decision_judged', decision: approves('ana'), route: 'update', gate: 'approve', answer: { accepted: true, code: 'accepted', reason: '', quorum: {} }, next: gate });
     expect(state.gates['approve']).toMatchObject({ roles: [{ role: 'release-manager', quorum: 1 }], counted: [{ approver: 'ana' }], outcome: { verdict: 'approve' } });
     expect(JSON.stringify(state.gates['approve'])).not.toContain('"bo"');
+  });
+});
+
+describe('a fan-out in the state of a run', () => {
+  const start = (order = ['prepare', 'evaluate', 'approve']): RunState => initialState({ run: 'run-1', runUid: 'uid-0001', model: 'tiny', version: '1', specDigest: digest('spec'), requestedBy: 'ed', startedAt: at(0), order });
+
+  it('stands where its stage stood, keeps what its items have done, and drops those that are named no more', () => {
+    const expanded = after(start(), { type: 'stage_expanded', stage: 'evaluate', items: ['a', 'b'] });
+    expect(expanded.order).toEqual(['prepare', 'evaluate-a', 'evaluate-b', 'approve']);
+    expect(expanded.stages['evaluate-a']).toMatchObject({ of: 'evaluate', state: 'pending' });
+    expect(expanded.stages['evaluate']).toBeUndefined();
+    const other = after(expanded, done('evaluate-b', 'score'), { type: 'stage_expanded', stage: 'evaluate', items: ['b', 'c'] });
+    expect(other.order).toEqual(['prepare', 'evaluate-b', 'evaluate-c', 'approve']);
+    expect([other.stages['evaluate-b']?.state, other.stages['evaluate-c']?.state]).toEqual(['done', 'pending']);
+    // What an item made bears the item's name, so that two of one output are two artifacts.
+    expect(Object.keys(artifactsOf(other))).toEqual(['score-b']);
+    expect(after(other, { type: 'sent_back', to: 'prepare', by: 'ana', reason: 'again', dropInputs: [] }).stages['evaluate-b']).toMatchObject({ of: 'evaluate', state: 'pending', round: 2 });
+  });
+
+  it('tells of several that people are asked about each its own failure, until the last is answered', () => {
+    const failing = (item: string): Untimed<RunEvent> => ({ type: 'gate_opened', gate: repairGate({ id: `repair.evaluate-${item}`, stage: `evaluate-${item}` }), failure: { kind: 'unknown', message: `${item} broke`, owner: 'requester', nextAction: 'ask_human' } });
+    const asked = after(start(), { type: 'stage_expanded', stage: 'evaluate', items: ['a', 'b'] }, failing('a'), failing('b'));
+    expect([asked.stages['evaluate-a']?.failure?.message, asked.failure?.message]).toEqual(['a broke', 'b broke']);
+    const one = after(asked, { type: 'repaired', stage: 'evaluate-b', by: 'ana', text: 'retry' });
+    expect([one.stages['evaluate-b']?.failure, one.failure?.message]).toEqual([undefined, 'a broke']);
+    expect(after(one, { type: 'repaired', stage: 'evaluate-a', by: 'ana', text: 'retry' }).failure).toBeUndefined();
+  });
+
+  it('keeps the state within its bound with as many items as a run takes, each of which a person is asked about', () => {
+    const items = Array.from({ length: MAX_ITEMS }, (_, i) => `${'x'.repeat(36)}-${i}`);
+    const long = 'y'.repeat(2000);
+    let state = after(start(), { type: 'stage_expanded', stage: 'evaluate', items });
+    for (const item of items) {
+      const stage = `evaluate-${item}`;
+      const key = `uid-0001.${stage}.r1.a1`;
+      state = after(
+        state,
+        { type: 'stage_started', stage, identity: { spec: digest(1), inputs: { corpus: digest(2), model: digest(3) }, code: digest(4) } },
+        placed(stage, 1, key),
+        { type: 'job_submitted', key, handle: HANDLE },
+        ended(key, { state: 'exited', starts: 1, lastLines: [long], lineCount: 1 }),
+        { type: 'gate_opened', gate: repairGate({ id: `repair.${stage}`, stage, evidence: [long, long, long, long].map((line) => line.slice(0, 450)), stages: ['prepare', stage] }), failure: { kind: 'unknown', message: long, rootLine: long, owner: 'requester', nextAction: 'ask_human' } },
+      );
+    }
+    expect(bytesOf(state)).toBeLessThanOrEqual(MAX_STATE_BYTES);
   });
 });
