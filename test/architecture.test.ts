@@ -43,8 +43,8 @@ const MAY_LOAD_WORKERS = /^src\/(?:cli\/commands\/(?:dev|worker|demo)\.ts$|testi
 /** Beside the CLI, workers/config reads the environment, and testing/environment that of its users' tests; a job's wrapper is its own process and hands its own on. */
 const MAY_READ_ENV = /^src\/(?:cli\/|workers\/config\.ts$|testing\/environment\.ts$|engines\/jobs\/program\.ts$)/;
 
-/** The pipelines of a project, whose name nobody here knows. */
-const LOADS_USERS_CODE = 'src/engines/config/load-pipelines.ts';
+/** The modules of a project, whose names nobody here knows. */
+const LOADS_USERS_CODE = 'src/engines/config/own-module.ts';
 
 const roomOf = (path: string): string => path.replace(/^src\//, '').replace(/(?:\/.*|\.ts)$/, '');
 

@@ -42,6 +42,7 @@ export function shownError(error: unknown, command: string): ShownError {
       return { ...shown, exitCode: EXIT.usage };
     case 'InvalidDocument': {
       if (e.what === 'pipelines module') return { ...shown, code: 'pipelines_invalid', hint: 'Nothing was done. Build the module, or name another one with --pipelines FILE', exitCode: EXIT.usage };
+      if (e.what === 'activities module') return { ...shown, code: 'activities_invalid', hint: 'Nothing was done. Build the module that FERRY_ACTIVITIES or package.json names', exitCode: EXIT.usage };
       const site = e.what === 'site file';
       return { ...shown, code: site ? 'site_invalid' : 'spec_invalid', hint: `Nothing was done. See what it may hold with: ferry schema ${site ? 'site' : 'run'}`, exitCode: EXIT.usage };
     }

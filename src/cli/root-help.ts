@@ -17,7 +17,8 @@ Options for every command:
 
 Server: --address HOST:PORT, --namespace NAME, --profile NAME; then TEMPORAL_ADDRESS and the other variables of the
 Temporal SDK; then the running ferry dev. Site: --site FILE; then FERRY_SITE; then ./ferry.site.yaml. Pipelines of your
-own: --pipelines FILE; then FERRY_PIPELINES; then modelferry.pipelines of ./package.json.
+own: --pipelines FILE; then FERRY_PIPELINES; then modelferry.pipelines of ./package.json. Their
+activities: FERRY_ACTIVITIES; then modelferry.activities there.
 
 Examples:
   $ ferry dev

@@ -5,3 +5,4 @@ export { createLogger } from '../workers/logger.js';
 export { withAbsolutePaths } from '../workers/config.js';
 export { loadSite, type LoadedSite } from '../engines/config/load-site.js';
 export { loadPipelines } from '../engines/config/load-pipelines.js';
+export { loadActivities, type OwnActivities } from '../engines/config/load-activities.js';

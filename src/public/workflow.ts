@@ -15,6 +15,7 @@ export { askGate as gate, type GateQuestion } from '../workflows/gate.js';
 export type { RunContext } from '../workflows/run-context.js';
 export { StageTrouble } from '../workflows/stage-trouble.js';
 export { failure } from '../temporal-failure.js';
+export { deprecatePatch, patched, proxyActivities, type ActivityOptions } from '../workflows/sdk.js';
 export { approveSignal, decideUpdate, rejectSignal, stateQuery } from '../workflows/messages.js';
 export type { ArtifactRef, ArtifactType, Facets } from '../domain/artifact.js';
 export type { FailureKind, FailureView, StopCode } from '../domain/failure.js';

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { bundleWorkflowCode, type Logger } from '@temporalio/worker';
+import { InvalidDocument } from '../engines/config/invalid-document.js';
 import { packageFile } from '../engines/package-files.js';
 
 /** Of a bundler's message: it goes on for pages with where it looked. */
@@ -11,7 +12,7 @@ const MAX_PROBLEMS = 5;
 /**
  * The code of a workflow sandbox with the package's own pipelines and those that a module exports, for `startWorker`.
  * `encrypted`: for a site whose payloads are, since failures are then told in payloads too. Takes seconds; the same sources give the same code, so a build may keep it in a file.
- * @throws Error when the module imports what the sandbox does not have, such as Node.js's own modules.
+ * @throws InvalidDocument when the module imports what the sandbox does not have, such as Node.js's own modules.
  */
 export async function bundlePipelines({ file, encrypted = false }: { file: string; encrypted?: boolean }): Promise<{ code: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'ferry-pipelines-'));
@@ -29,12 +30,17 @@ export async function bundlePipelines({ file, encrypted = false }: { file: strin
       ...(encrypted ? { failureConverterPath: packageFile('dist/temporal-failure-attributes.js') } : {}),
       preloadModules: [packageFile('dist/domain/preload.js')],
       logger: keepingErrors(told),
-      webpackConfigHook: (config) => ({ ...config, resolve: { ...config.resolve, alias: Object.assign({}, config.resolve?.alias, { '@temporalio/workflow': sdk }) } }),
+      webpackConfigHook: (config) => {
+        const alias = config.resolve?.alias ?? {};
+        const withSdk = Array.isArray(alias) ? [...alias, { name: '@temporalio/workflow', alias: sdk }] : { ...alias, '@temporalio/workflow': sdk };
+        return { ...config, resolve: { ...config.resolve, alias: withSdk } };
+      },
     });
   } catch (error) {
     const said = [...told, error instanceof Error ? error.message : String(error)].join('\n');
     const problems = [...said.matchAll(/^Module not found: (?:Error: )?(.*)$/gm)].map(([, line = '']) => line);
-    throw new Error(`${file} cannot be bundled for the workflow sandbox: ${problems.length === 0 ? said.trim() : [...new Set(problems)].slice(0, MAX_PROBLEMS).join('; ')}`, { cause: error });
+    const found = problems.length === 0 ? [said.trim()] : [...new Set(problems)].slice(0, MAX_PROBLEMS);
+    throw new InvalidDocument(file, 'pipelines module', 'invalid', found.map((each) => ({ path: file, found: each, expected: 'code that the workflow sandbox can load', suggestion: 'move what needs Node.js into an activity or a job' })));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

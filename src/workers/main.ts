@@ -20,6 +20,8 @@ import { loadKeyRing } from '../engines/payload-crypto/key-ring.js';
 import { PayloadError } from '../engines/payload-crypto/payload-error.js';
 import { hostIdentity } from '../engines/jobs/process-identity.js';
 import { SWEEP_JOBS } from '../domain/names.js';
+import { InvalidDocument } from '../engines/config/invalid-document.js';
+import type { OwnActivities } from '../engines/config/load-activities.js';
 import { payloadCodec } from '../temporal-codec.js';
 import { bundlePipelines } from './bundle-pipelines.js';
 import { temporalLogger } from './logger.js';
@@ -36,6 +38,8 @@ export interface WorkerSettings {
   logger: pino.Logger;
   /** The module with pipelines of one's own; absolute. Without it the worker has the built-in ones. */
   pipelines?: string;
+  /** Activities of one's own, which `codeStage` calls; on the queue of the workflows, so every worker of it needs them. */
+  activities?: OwnActivities;
   env: Readonly<Record<string, string | undefined>>;
   /** The version that this worker is. Default none: it takes the tasks of every run. */
   deployment?: WorkerVersion & { versioning: Versioning };
@@ -102,7 +106,7 @@ export async function startWorker(settings: WorkerSettings): Promise<RunningWork
       taskQueue: WORKFLOW_QUEUE,
       workflowBundle: settings.pipelines === undefined ? { codePath: bundle } : await bundlePipelines({ file: settings.pipelines, encrypted: encryption !== undefined }),
       workerDeploymentOptions: deploymentOptions(settings.deployment),
-      activities: { ...createSiteActivities({ siteView }), ...createArtifactActivities({ store }), ...createReleaseActivities({ store, siteView, client, releasesRoot }), ...createRunActivities({ store, client }) },
+      activities: withOwn({ ...createSiteActivities({ siteView }), ...createArtifactActivities({ store }), ...createReleaseActivities({ store, siteView, client, releasesRoot }), ...createRunActivities({ store, client }) }, settings.activities),
     }),
   ];
   // Without a version, whatever that of the run: a job is watched by whoever is on its host. In a version, the watch of a
@@ -126,6 +130,13 @@ function deploymentOptions(deployment: WorkerSettings['deployment']): WorkerOpti
     useWorkerVersioning: true,
     defaultVersioningBehavior: deployment.versioning === 'pinned' ? 'PINNED' : 'AUTO_UPGRADE',
   };
+}
+
+/** One's own beside the package's, never in their place: `publishRelease` by another hand would prove nothing. */
+function withOwn(built: object, own: OwnActivities = {}): object {
+  const taken = Object.keys(own).filter((name) => Object.hasOwn(built, name));
+  if (taken.length > 0) throw new InvalidDocument('createActivities()', 'activities module', 'invalid', taken.map((name) => ({ path: name, found: 'an activity of your own', expected: 'another name', suggestion: `${name} is built in` })));
+  return { ...built, ...own };
 }
 
 function executorsByQueue({ site, home, env, onSubmitStep }: WorkerSettings, storeRoot: string, hostId: string): Map<string, Map<string, Executor>> {

@@ -84,7 +84,7 @@ export interface StageFunction<C extends ConsumedByName, P extends ProducedByNam
    * Takes the stage once for each item, at most `limit` at a time (default 4). Each is a stage of its own, `evaluate-mmlu`,
    * with its own job, attempts and repair gate. At most 50 items: a run's state holds them all. Returns in the items' order.
    */
-  each(items: readonly FanOutItem[], inputs: StageInputs<C>, options?: { limit?: number }): Promise<StageOutputs<P>[]>;
+  each(items: readonly FanOutItem[], ...rest: Record<never, never> extends StageInputs<C> ? [inputs?: StageInputs<C>, options?: { limit?: number }] : [inputs: StageInputs<C>, options?: { limit?: number }]): Promise<StageOutputs<P>[]>;
 }
 
 /** The stages of a pipeline by their keys, as its body calls them. */

@@ -11,7 +11,7 @@ import type { CliContext } from '../context.js';
 import { UsageError } from '../errors.js';
 import { parseOptions } from '../options.js';
 import { codecOf } from '../payloads.js';
-import { pipelinesFileOf } from '../pipelines.js';
+import { ownActivities, pipelinesFileOf } from '../pipelines.js';
 
 const Options = z.object({
   deployment: DeploymentName.optional(),
@@ -89,6 +89,7 @@ export async function run(context: CliContext, _args: string[], options: unknown
   const { env, cwd, home } = context;
   const versioned = deploymentOf(context, options);
   const pipelines = await loadedPipelines(context);
+  const activities = await ownActivities(context);
   const { site, source } = await loadSite({ path: context.sitePath, env: env['FERRY_SITE'], cwd, builtIn: false });
   const target = await resolveTarget({ ...context.connection, home, env });
   const connection = await connect({ ...context.connection, home, env, codec: codecOf(context) });
@@ -105,6 +106,7 @@ export async function run(context: CliContext, _args: string[], options: unknown
       site: withAbsolutePaths(site, source, home),
       logger,
       ...(pipelines === undefined ? {} : { pipelines: pipelines.file }),
+      activities,
       env,
       deployment: versioned?.deployment,
     });

@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { extname, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { PipelineDescription } from '../../domain/pipeline.js';
 import type { Pipelines } from '../../domain/spec.js';
 import { BUILT_IN_PIPELINES } from '../../domain/stage.js';
 import { InvalidDocument } from './invalid-document.js';
+import { importModule, ownModuleIn } from './own-module.js';
 
 const WHAT = 'pipelines module';
 
@@ -15,17 +13,7 @@ export interface LoadedPipelines {
 }
 
 /** A project's own pipelines, by its `package.json`: `"modelferry": { "pipelines": "dist/pipelines.js" }`. */
-export async function pipelinesFileIn(cwd: string): Promise<string | undefined> {
-  let text: string;
-  try {
-    text = await readFile(resolve(cwd, 'package.json'), 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
-    throw error;
-  }
-  const own = (JSON.parse(text) as { modelferry?: { pipelines?: unknown } } | null)?.modelferry?.pipelines;
-  return typeof own === 'string' ? resolve(cwd, own) : undefined;
-}
+export const pipelinesFileIn = (cwd: string): Promise<string | undefined> => ownModuleIn(cwd, 'pipelines');
 
 /**
  * Loads a module and the pipelines that it exports, each under its own name. Runs the module's code, as a worker does.
@@ -34,14 +22,7 @@ export async function pipelinesFileIn(cwd: string): Promise<string | undefined> 
 export async function loadPipelines(file: string): Promise<LoadedPipelines> {
   const refuse = (path: string, found: string, expected: string, suggestion?: string): InvalidDocument =>
     new InvalidDocument(file, WHAT, 'invalid', [{ path, found, expected, ...(suggestion === undefined ? {} : { suggestion }) }]);
-  let module: Record<string, unknown>;
-  try {
-    module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const compile = extname(file) === '.ts' && error instanceof Error && 'code' in error && error.code === 'ERR_UNKNOWN_FILE_EXTENSION';
-    throw refuse(file, message, 'a module that loads', compile ? 'this Node.js reads no TypeScript: compile it and name the .js file, or use Node.js 22.18 or newer' : undefined);
-  }
+  const module = await importModule(file, WHAT);
   const found = Object.entries(module).flatMap(([name, value]) => (typeof value === 'function' && 'pipeline' in value ? [[name, value.pipeline] as const] : []));
   if (found.length === 0) throw refuse(file, `the exports ${Object.keys(module).join(', ') || '(none)'}`, 'at least one export made by definePipeline');
   const pipelines: Record<string, PipelineDescription> = {};
