@@ -52,8 +52,8 @@ export async function readRun({ client, run, timeoutMs = QUERY_TIMEOUT_MS, ui }:
     const terminated = description.status.name === 'TERMINATED' || description.status.name === 'TIMED_OUT';
     return { state, description, view: statusOf(state, { heartbeats, terminated, ui: link, endedAt: description.closeTime?.toISOString() }) };
   }
-  const start = await startInputOf(client, run, description.runId);
-  return { description, view: visibilityView({ run, description, heartbeats, start, failure: end.failure ?? null, ui: link }) };
+  const [start, taskFailure] = await Promise.all([startInputOf(client, run, description.runId), taskFailureOf(client, description)]);
+  return { description, view: visibilityView({ run, description, heartbeats, start, failure: end.failure ?? null, taskFailure, ui: link }) };
 }
 
 /**
@@ -70,6 +70,22 @@ export async function queryState(client: Client, run: string, timeoutMs: number)
     if (unanswered || error instanceof WorkflowNotFoundError) return undefined;
     throw toClientError('did not answer for the run', error);
   }
+}
+
+/** The newest events of a history in which a failed task is looked for: it is the last but those of the next try. */
+const NEWEST_EVENTS = 5;
+
+/** Why no worker gets on with a run: with what its newest workflow task failed. The server records a row of failures once. */
+async function taskFailureOf(client: Client, { raw, workflowId, runId }: WorkflowExecutionDescription): Promise<string | undefined> {
+  if ((raw.pendingWorkflowTask?.attempt ?? 0) < 2) return undefined;
+  const { history } = await calling('did not give the end of the history', () =>
+    client.connection.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
+      client.workflowService.getWorkflowExecutionHistoryReverse({ namespace: client.options.namespace, execution: { workflowId, runId }, maximumPageSize: NEWEST_EVENTS }),
+    ),
+  );
+  const failed = (history?.events ?? []).find((event) => event.workflowTaskFailedEventAttributes != null || event.workflowTaskCompletedEventAttributes != null);
+  const message = failed?.workflowTaskFailedEventAttributes?.failure?.message;
+  return message == null || message === '' ? undefined : oneLine(message, 400);
 }
 
 /** What a closed run left: its state with its result or its failure, so that it needs no worker. */

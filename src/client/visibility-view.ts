@@ -20,17 +20,19 @@ export interface VisibilityInput {
   start: RunInput | undefined;
   /** Why it ended, where it ended by a failure. */
   failure: FailureView | null;
+  /** With what its newest workflow task failed, where that is recorded and no task went well since. */
+  taskFailure?: string | undefined;
   ui: string | null;
 }
 
-/** Workflow tasks that failed in a row before it is worth saying: one or two are a worker that was just restarted. */
+/** Workflow tasks that failed in a row before it is worth saying without a reason: one or two are a worker that was just restarted. */
 const FAILING_TASKS = 3;
 
 /**
  * The status of a run that no worker answers for: from its search attributes, its memo, its start and the newest
  * heartbeats. It says less than the state, and nothing that is not known: what is missing is null or empty.
  */
-export function visibilityView({ run, description, heartbeats, start, failure, ui }: VisibilityInput): RunStatusView {
+export function visibilityView({ run, description, heartbeats, start, failure, taskFailure, ui }: VisibilityInput): RunStatusView {
   const attributes = textAttributes(description);
   const memo = memoOf(description);
   const wait = parseWaitingLabel(run, attributes.FerryWaitingOn);
@@ -52,7 +54,7 @@ export function visibilityView({ run, description, heartbeats, start, failure, u
     jobs,
     failure,
     release: null,
-    notes: notesOn(description),
+    notes: notesOn(description, taskFailure),
     resumedFrom: start?.resume === undefined ? null : { run: start.resume.run, runUid: start.resume.runUid, from: start.resume.from ?? null },
     ui,
     startedAt,
@@ -159,9 +161,9 @@ function jobFrom(beat: WatchHeartbeat, backend: string | undefined): JobView {
   };
 }
 
-function notesOn(description: WorkflowExecutionDescription): RunStatusView['notes'] {
-  const task = description.raw.pendingWorkflowTask;
-  const failed = task?.attempt ?? 0;
-  if (failed < FAILING_TASKS) return [];
-  return [{ at: new Date().toISOString(), stage: '', text: `its workflow task has failed ${failed} times in a row: the log of the worker says why; a deploy of a mended worker goes on` }];
+function notesOn(description: WorkflowExecutionDescription, why: string | undefined): RunStatusView['notes'] {
+  const failed = description.raw.pendingWorkflowTask?.attempt ?? 0;
+  if (why === undefined && failed < FAILING_TASKS) return [];
+  const times = failed < FAILING_TASKS ? 'fails' : `has failed ${failed} times in a row`;
+  return [{ at: new Date().toISOString(), stage: '', text: `its workflow task ${times}: ${why ?? 'the log of the worker says why'}; a worker with mended code goes on with it` }];
 }

@@ -1,12 +1,13 @@
 // The code blocks of the pages, and what is wrong with one. A block that no check covers is an error.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import { parse } from 'yaml';
 import { BUILT_IN_SITE, Site } from '../../src/domain/site.js';
-import { RunSpec } from '../../src/domain/spec.js';
-import { RELEASE_STAGES, STAGE_NAMES } from '../../src/domain/stage.js';
+import type { PipelineDescription } from '../../src/domain/pipeline.js';
+import { pipelineOf, RunSpec, runSpecOf, type Pipelines } from '../../src/domain/spec.js';
+import { RELEASE_PIPELINE, RELEASE_STAGES, STAGE_NAMES } from '../../src/domain/stage.js';
 import { jsonSchemaOf } from '../../src/engines/config/schema-keys.js';
 import { parseProgressLine } from '../../src/engines/jobs/progress-reader.js';
 import { ROOT } from '../support/sources.js';
@@ -60,8 +61,14 @@ const CHECKS: Readonly<Record<string, (block: Block) => string[] | Promise<strin
   python: ofPython,
   ini: ofUnit,
   // The compiler is asked once for all of them: test/docs/snippets.test.ts.
-  ts: ({ remark }) => (remark === '' || remark === 'fragment' ? [] : [`a ts block is whole or a fragment, not ${remark}`]),
+  ts: (block) => (['', 'fragment'].includes(block.remark) || fileOf(block) !== undefined || refusalOf(block) !== undefined ? [] : [`a ts block is whole, a fragment, a file or refused, not ${block.remark}`]),
 };
+
+/** The name of a block that others of its page import: `ts file: NAME`. */
+export const fileOf = ({ remark }: Block): string | undefined => /^file: (\S+\.\w+)$/.exec(remark)?.[1];
+
+/** What the compiler must say of a block that is wrong on purpose: `ts refused: WORDS`. */
+export const refusalOf = ({ remark }: Block): string | undefined => /^refused: (\S.*)$/.exec(remark)?.[1];
 
 export async function problemsOf(block: Block): Promise<string[]> {
   if (/^skipped: \S/.test(block.remark)) return [];
@@ -77,14 +84,37 @@ async function ofShell({ text, page }: Block): Promise<string[]> {
   return problems.flat();
 }
 
-function ofYaml({ text, remark }: Block): string[] {
-  return thrown(() => validated(remark === 'fragment' ? wholeOf(parse(text)) : parse(text)));
+async function ofYaml({ text, remark }: Block): Promise<string[]> {
+  const pipelines = await examplePipelines();
+  return thrown(() => validated(remark === 'fragment' ? wholeOf(parse(text)) : parse(text), pipelines));
+}
+
+let examples: Promise<Pipelines> | undefined;
+
+/** The pipelines of examples/custom-pipeline, of which the pages show specs; against the sources, whatever is built. */
+function examplePipelines(): Promise<Pipelines> {
+  examples ??= (async () => {
+    const found: Record<string, PipelineDescription> = {};
+    mkdirSync(join(ROOT, '.cache'), { recursive: true });
+    const folder = mkdtempSync(join(ROOT, '.cache/example-pipelines-'));
+    try {
+      for (const file of ['pipelines.ts', 'more-pipelines.ts']) {
+        const text = readFileSync(join(ROOT, 'examples/custom-pipeline/src', file), 'utf8');
+        writeFileSync(join(folder, file), text.replaceAll("'modelferry/workflow'", JSON.stringify(join(ROOT, 'src/public/workflow.ts'))));
+        for (const [name, { pipeline }] of Object.entries((await import(join(folder, file))) as Record<string, { pipeline: PipelineDescription }>)) found[name] = pipeline;
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+    return found;
+  })();
+  return examples;
 }
 
 /** Throws what is wrong with a document by the schema that it names; JSON without one is only held to its form. */
-function validated(document: unknown): void {
+function validated(document: unknown, pipelines: Pipelines = {}): void {
   const schema = typeof document === 'object' && document !== null && 'schema' in document ? document.schema : undefined;
-  if (schema === 'modelferry.run/1') RunSpec.parse(document);
+  if (schema === 'modelferry.run/1') runSpecOf(pipelineOf(document, pipelines) ?? RELEASE_PIPELINE).parse(document);
   else if (schema === 'modelferry.site/1') Site.parse(document);
   else if (schema === undefined) throw new Error('it names no schema: write the line schema, or mark a part of a spec or site as fragment');
 }

@@ -1,9 +1,9 @@
 // What the pages tell a reader to type or to write down works: every block and every command in a sentence.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../support/sources.js';
-import { blocksOf, compilerProblems, mentionsIn, moduleOf, PAGES, problemsOf, readPage, type Block } from './blocks.js';
+import { blocksOf, compilerProblems, fileOf, mentionsIn, moduleOf, PAGES, problemsOf, readPage, refusalOf, type Block } from './blocks.js';
 import { simpleCommands } from './shell.js';
 import { problemsOfCall } from './typed-calls.js';
 
@@ -32,25 +32,38 @@ describe('TypeScript in the pages', SLOW, () => {
   const folder = mkdtempSync(join(ROOT, '.cache/snippets-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+  /**
+   * Compiles blocks as modules beside each other, those of a page in a folder of their own. One with a name (`ts file: NAME`)
+   * has it, so that others import it; what a page does not have is looked for in src, as a contributor's new file would.
+   */
   function problemsIn(name: string, blocks: readonly Block[]): string[] {
     const dir = join(folder, name);
-    mkdirSync(dir);
-    const paths = { 'modelferry/*': ['../../../src/*.ts', '../../../src/*/index.ts'] };
-    writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions: { noUnusedLocals: false, noUnusedParameters: false, paths }, include: ['*.ts'] }));
-    for (const block of blocks) writeFileSync(join(dir, `${block.page.replace(/\W/g, '-')}-${block.line}.ts`), moduleOf(block));
+    const placed = blocks.map((block) => ({ block, page: block.page.replace(/\W/g, '-'), file: fileOf(block) ?? `line-${block.line}.ts` }));
+    for (const { block, page, file } of placed) {
+      mkdirSync(dirname(join(dir, page, file)), { recursive: true });
+      writeFileSync(join(dir, page, file), moduleOf(block));
+    }
+    const rootDirs = [...new Set(placed.map(({ page }) => page)), '../../../src'];
+    const paths = { 'modelferry/*': ['../../../src/public/*.ts'] };
+    writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions: { noUnusedLocals: false, noUnusedParameters: false, paths, rootDirs }, include: ['**/*.ts'] }));
     return compilerProblems(dir);
   }
 
+  const compiled = BLOCKS.filter(({ language, remark }) => language === 'ts' && !remark.startsWith('skipped'));
+
   it('compiles against the sources', () => {
-    const blocks = BLOCKS.filter(({ language, remark }) => language === 'ts' && !remark.startsWith('skipped'));
-    expect(blocks.length === 0 ? [] : problemsIn('pages', blocks)).toEqual([]);
+    expect(problemsIn('pages', compiled.filter((block) => refusalOf(block) === undefined))).toEqual([]);
+  });
+
+  it.each(compiled.filter((block) => refusalOf(block) !== undefined).map((block) => [`${block.page}:${block.line}`, block] as const))('is refused where the page says so, with the words of the page: %s', (_title, block) => {
+    expect(problemsIn(`refused-${block.page.replace(/\W/g, '-')}-${block.line}`, [block]).join('\n')).toContain(refusalOf(block));
   });
 
   it('would be refused where a name is not there, and a fragment may wait', () => {
     const text = (of: string, remark: string, line: number): Block => ({ page: 'planted.md', line, language: 'ts', remark, text: of });
-    const good = text("import { jobKey } from 'modelferry/domain/ids';\nawait Promise.resolve(jobKey({ runUid: 'u-12345678', stage: 'train', round: 1, attempt: 1 }));\nreturn;\n", 'fragment', 1);
-    const bad = text("import { jobKeys } from 'modelferry/domain/ids';\nexport const keys = jobKeys;\n", '', 9);
-    expect(problemsIn('planted', [good, bad])).toEqual([expect.stringMatching(/planted-md-9\.ts.*jobKeys/)]);
+    const good = text("import { jobKey } from 'modelferry/domain';\nawait Promise.resolve(jobKey({ runUid: 'u-12345678', stage: 'train', round: 1, attempt: 1 }));\nreturn;\n", 'fragment', 1);
+    const bad = text("import { jobKeys } from 'modelferry/domain';\nexport const keys = jobKeys;\n", '', 9);
+    expect(problemsIn('planted', [good, bad])).toEqual([expect.stringMatching(/planted-md.line-9\.ts.*jobKeys/)]);
   });
 });
 
@@ -117,4 +130,12 @@ it.each([
   ['a <(b c)', [['b', 'c'], ['a', '$()']]],
 ])('the reader of shell lines reads %s', (text, commands) => {
   expect(simpleCommands(text)).toEqual(commands);
+});
+
+it.each([
+  ['ts file: pipelines.ts', 'examples/custom-pipeline/src/pipelines.ts'],
+  ['yaml file: run.yaml', 'examples/custom-pipeline/run.yaml'],
+])('docs/getting-started.md shows the example as it is: %s', (fence, file) => {
+  const shown = BLOCKS.find(({ page, language, remark }) => page === 'docs/getting-started.md' && `${language} ${remark}` === fence);
+  expect(shown?.text).toBe(readPage(file));
 });

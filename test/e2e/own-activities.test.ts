@@ -12,6 +12,7 @@ import { codeStage, definePipeline, proxyActivities } from 'modelferry/workflow'
 const { countLetters } = proxyActivities({ startToCloseTimeout: '10 seconds', retry: { maximumAttempts: 2, initialInterval: '100 ms' } });
 const count = codeStage({ run: async ({ ctx }) => ({ figures: await ctx.wait('count', () => countLetters({ text: ctx.state.model })) }) });
 export const counting = definePipeline({ name: 'counting', stages: { count }, run: async (stages) => { await stages.count(); } });
+export const broken = definePipeline({ name: 'broken', stages: { count }, run: async () => { throw new TypeError('a bug of mine'); } });
 `;
 const ACTIVITIES = `
 import { failure } from 'modelferry/activities';
@@ -49,9 +50,9 @@ interface Refused {
 
 const writeManifest = (activities: string): Promise<void> => writeFile(join(home, 'package.json'), JSON.stringify({ type: 'module', modelferry: { pipelines: 'pipelines.js', activities } }));
 
-async function specOf(model: string): Promise<string> {
+async function specOf(model: string, pipeline = 'counting'): Promise<string> {
   const file = join(home, `${model}.yaml`);
-  await writeFile(file, `schema: modelferry.run/1\npipeline: counting\nmodel: ${model}\nversion: "1"\n`);
+  await writeFile(file, `schema: modelferry.run/1\npipeline: ${pipeline}\nmodel: ${model}\nversion: "1"\n`);
   return file;
 }
 
@@ -91,4 +92,11 @@ it('a worker whose pipelines need Node.js does not start, and names the module',
   const { code, json } = await ferry.call<Refused>('worker', '--pipelines', 'reads.js', '--site', 'built-in-site.json');
   expect([code, json.error.code]).toEqual([2, 'pipelines_invalid']);
   expect(JSON.stringify(json.error.problems)).toMatch(/sandbox/);
+});
+
+it('a run whose pipeline has a bug waits for mended code, and its status says what the code threw', async () => {
+  await ferry.call('start', await specOf('bug', 'broken'), '--id', 'bug');
+  const { notes, state } = await ferry.until('bug', (view) => view.notes.length > 0);
+  expect(state).toBe('running');
+  expect(notes[0]?.text).toMatch(/its workflow task fails: .*a bug of mine/);
 });

@@ -60,7 +60,7 @@ function header(view: RunStatusView, style: Style, { now, width }: RenderOptions
   const lines = [`${style.bold(name)}  ${state}`, ...wrap(facts.join(' · '), width).map(style.dim)];
   if (view.resumedFrom !== null) lines.push(style.dim(`takes over from ${clean(view.resumedFrom.run)} ${view.resumedFrom.from === null ? 'what is unchanged' : `what stands before ${view.resumedFrom.from}`}`));
   if (view.ui !== null) lines.push(style.dim(view.ui));
-  if (view.source === 'visibility') lines.push(...wrap('No worker answers: this is what the server knows by itself. Start one with: ferry worker', width).map(style.yellow));
+  if (view.source === 'visibility') lines.push(...wrap(`No worker answers: this is what the server knows by itself.${view.notes.length === 0 ? ' Start one with: ferry worker' : ''}`, width).map(style.yellow));
   return lines;
 }
 
