@@ -8,10 +8,12 @@ import { ROOT } from '../support/sources.js';
 import { Ferry } from './ferry.js';
 
 const PIPELINES = `
-import { codeStage, definePipeline, proxyActivities } from 'modelferry/workflow';
+import { codeStage, definePipeline, failure, proxyActivities } from 'modelferry/workflow';
 const { countLetters } = proxyActivities({ startToCloseTimeout: '10 seconds', retry: { maximumAttempts: 2, initialInterval: '100 ms' } });
 const count = codeStage({ run: async ({ ctx }) => ({ figures: await ctx.wait('count', () => countLetters({ text: ctx.state.model })) }) });
 export const counting = definePipeline({ name: 'counting', stages: { count }, run: async (stages) => { await stages.count(); } });
+const judge = codeStage({ run: async () => { throw failure('bad_data', 'the figures make no sense; mend them'); } });
+export const judging = definePipeline({ name: 'judging', stages: { judge }, run: async (stages) => { await stages.judge(); } });
 export const broken = definePipeline({ name: 'broken', stages: { count }, run: async () => { throw new TypeError('a bug of mine'); } });
 `;
 const ACTIVITIES = `
@@ -92,6 +94,14 @@ it('a worker whose pipelines need Node.js does not start, and names the module',
   const { code, json } = await ferry.call<Refused>('worker', '--pipelines', 'reads.js', '--site', 'built-in-site.json');
   expect([code, json.error.code]).toEqual([2, 'pipelines_invalid']);
   expect(JSON.stringify(json.error.problems)).toMatch(/sandbox/);
+});
+
+it('a failure of a known kind that a stage of code throws itself opens its repair gate', async () => {
+  await ferry.call('start', await specOf('odd', 'judging'), '--id', 'odd');
+  const { failure, waitingOn } = await ferry.until('odd', (view) => view.state === 'waiting');
+  expect(failure).toMatchObject({ kind: 'bad_data', message: 'the figures make no sense; mend them', owner: 'requester' });
+  expect(waitingOn.map(({ gate }) => gate)).toEqual(['repair.judge']);
+  await ferry.call('cancel', 'odd');
 });
 
 it('a run whose pipeline has a bug waits for mended code, and its status says what the code threw', async () => {

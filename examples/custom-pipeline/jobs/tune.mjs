@@ -6,6 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const { FERRY_INPUT_CORPUS, FERRY_OUTPUT_DIR, FERRY_PARAMS_FILE, FERRY_PROGRESS_FILE } = process.env;
 const { steps } = JSON.parse(readFileSync(FERRY_PARAMS_FILE, 'utf8'));
+if (!Number.isInteger(steps) || steps < 1) {
+  // 78: no other try can help, a person is asked at once.
+  console.error(`steps is a whole number of at least 1, not ${JSON.stringify(steps)}`);
+  process.exit(78);
+}
 
 const words = readdirSync(FERRY_INPUT_CORPUS).flatMap((file) => readFileSync(join(FERRY_INPUT_CORPUS, file), 'utf8').toLowerCase().match(/\p{L}+/gu) ?? []);
 const counts = {};
