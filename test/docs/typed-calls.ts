@@ -7,7 +7,9 @@ import { findCommand, splitCommon } from '../../src/cli/main.js';
 import { call } from '../cli/call.js';
 import { ROOT } from '../support/sources.js';
 
-const SCRIPTS = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> }).scripts;
+const scriptsOf = (folder: string): Record<string, string> => (JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')) as { scripts: Record<string, string> }).scripts;
+/** Of this package, and of a user's project as the example has them: the pages are about both. */
+const SCRIPTS = { ...scriptsOf('examples/custom-pipeline'), ...scriptsOf('.') };
 const NPM_OWN = ['ci', 'install', 'test'];
 /** Commander's words for a call that is only mentioned: `ferry approve RUN` without its reason. */
 const INCOMPLETE = ['commander.missingArgument', 'commander.missingMandatoryOptionValue'];
