@@ -52,7 +52,14 @@ describe('the page of a run', () => {
   });
 
   it('without a worker says so', () => {
-    expect(page({ ...TRAINING_VIEW, source: 'visibility' })).toContain('No worker answers');
+    expect(page({ ...TRAINING_VIEW, source: 'visibility', notes: [] })).toContain('Start one with: ferry worker');
+  });
+
+  it('of which a worker fails the workflow task does not ask for another worker', () => {
+    const text = page({ ...TRAINING_VIEW, source: 'visibility', notes: [{ at: at(30), stage: '', text: 'its workflow task fails: a bug' }] });
+    expect(text).toContain('No worker answers');
+    expect(text).toContain('its workflow task fails: a bug');
+    expect(text).not.toContain('Start one with');
   });
 
   it('says of a job that nobody sees that it need not have failed', () => {
