@@ -2,7 +2,8 @@ import { pidExists, readDevFile } from '../client/home.js';
 import type { SpecStore } from '../client/start.js';
 import { LocalStore } from '../engines/artifacts/local-store.js';
 import { loadSite, storeDirOf, type LoadedSite } from '../engines/config/load-site.js';
-import { findArtifact, packSource, type Packed } from '../engines/config/pack-sources.js';
+import type { Packed } from '../engines/config/pack-sources.js';
+import { specStore } from '../engines/config/spec-store.js';
 import type { CliContext } from './context.js';
 
 /**
@@ -27,16 +28,9 @@ export async function storeOf(context: CliContext): Promise<LocalStore> {
 /** What a spec names, put into this machine's store; tells on stderr what went in and what was left out. */
 export async function openSpecStore(context: CliContext, dir: string): Promise<SpecStore> {
   const store = await storeOf(context);
-  const tell = ({ path, ref, leftOut }: Packed): void => {
+  const onPacked = ({ path, ref, leftOut }: Packed): void => {
     context.stderr.write(`packed ${path} as ${ref.digest} (${ref.bytes} bytes) into ${store.root}\n`);
     if (leftOut.length > 0) context.stderr.write(`left out of ${path}: ${leftOut.slice(0, 20).join(', ')}${leftOut.length > 20 ? ` and ${leftOut.length - 20} more` : ''}\n`);
   };
-  return {
-    async pack(path, kind) {
-      const packed = await packSource({ store, dir, path, kind });
-      tell(packed);
-      return packed.ref;
-    },
-    find: (digest, kind) => findArtifact(store, digest, kind),
-  };
+  return specStore({ store, dir, onPacked });
 }

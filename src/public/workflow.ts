@@ -21,7 +21,7 @@ export type { ArtifactRef, ArtifactType, Facets } from '../domain/artifact.js';
 export type { FailureKind, FailureView, StopCode } from '../domain/failure.js';
 export type { Gate, GateChoice, GateOutcome, GateRole } from '../domain/gate.js';
 export type { JobOutcome, Params } from '../domain/job.js';
-export type { Consumed, PipelineDescription, Produced, StageDescription } from '../domain/pipeline.js';
+export type { Consumed, ParamsSchema, PipelineDescription, Produced, StageDescription } from '../domain/pipeline.js';
 export type { RunInput } from '../domain/run-input.js';
 export type { JobRecord, RunState, StageIdentity, StageState } from '../domain/run-state.js';
 export type { JobPlan, JobPlanInput, SectionInput } from '../domain/sections.js';
