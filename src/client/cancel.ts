@@ -8,6 +8,7 @@ import { stateFrom } from './visibility-view.js';
 
 const CANCEL_TIMEOUT_MS = 10_000;
 
+/** The answer of `ferry cancel`, as the contract pins it. */
 export interface CancelAnswer {
   run: string;
   runUid: string;

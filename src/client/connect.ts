@@ -10,6 +10,7 @@ const CONNECT_TIMEOUT_MS = 3000;
 const GRPC_UNAUTHENTICATED = 16;
 const GRPC_PERMISSION_DENIED = 7;
 
+/** Where to look for a server: flags first, then the environment, then the home. */
 export interface TargetInput {
   /** `host:port`, from `--address`. */
   address?: string;
@@ -31,6 +32,7 @@ export interface Target {
   ui: string | null;
 }
 
+/** An open connection and where it leads; whoever opened it closes it. */
 export interface FerryConnection {
   client: Client;
   connection: Connection;

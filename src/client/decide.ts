@@ -19,6 +19,7 @@ export interface LeftDecision {
   quorum: Record<string, never>;
 }
 
+/** A decision on a gate of a run, and how long to wait for a worker that judges it. */
 export interface DecideInput {
   client: Client;
   run: string;

@@ -17,6 +17,7 @@ const QUERY_TIMEOUT_MS = 1500;
 
 const GRPC_FAILED_PRECONDITION = 9;
 
+/** Which run to look at, and how long to wait for its worker. */
 export interface DescribeInput {
   client: Client;
   run: string;

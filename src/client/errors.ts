@@ -3,6 +3,7 @@ export const EXIT_UNREACHABLE = 4;
 /** Exit code for wrong usage or configuration: nothing was done. */
 export const EXIT_USAGE = 2;
 
+/** What a ClientError is made of. */
 export interface ClientErrorInput {
   /** Stable, snake_case, part of the `--json` answer: `unreachable`, `connection_config`, `unauthorized` … */
   code: string;

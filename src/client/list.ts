@@ -25,6 +25,7 @@ export interface RunListing {
   endedAt: string | null;
 }
 
+/** Which runs to list; what is left out matches any. */
 export interface ListInput {
   client: Client;
   /** At most so many. Default 50. */

@@ -17,6 +17,7 @@ import { checkNames, launch, type StartedRun } from './start.js';
 /** Ids that are tried before somebody has to choose one. */
 const MAX_RESUMES = 1000;
 
+/** Which run to take over from, and what differs in the new one. */
 export interface ResumeInput {
   client: Client;
   /** The earlier run. */
@@ -33,6 +34,7 @@ export interface ResumeInput {
   ui?: string | null;
 }
 
+/** The answer of `ferry resume`, as the contract pins it. */
 export interface ResumedRun extends StartedRun {
   resumedFrom: { run: string; runUid: string; from: string };
   /** The stages whose outputs are offered; the run itself says of each whether it took them and why. */

@@ -27,6 +27,7 @@ export interface SpecStore {
   find(digest: string, kind: string): Promise<ArtifactRef>;
 }
 
+/** What to start, who asks, and how the spec's own files reach the store. */
 export interface StartInput {
   client: Client;
   /** As it was written. */

@@ -11,6 +11,7 @@ export type FailureAction =
 /** Who must act when the automatic choices are used up. */
 export type FailureOwner = 'requester' | 'platform' | 'vendor';
 
+/** What a kind of failure means and what follows from it. */
 export interface FailureRule {
   readonly meaning: string;
   readonly action: FailureAction;
@@ -54,6 +55,7 @@ export const FAILURES = {
   unknown: { meaning: 'nothing recognised', action: 'retry_same_place', owner: 'requester', budgeted: true },
 } as const satisfies Record<string, FailureRule>;
 
+/** Why a job or a step failed: a key of FAILURES. */
 export type FailureKind = keyof typeof FAILURES;
 export const FAILURE_KINDS = Object.keys(FAILURES) as [FailureKind, ...FailureKind[]];
 
@@ -84,6 +86,7 @@ export const STOPS = {
   budget_spent: { meaning: 'no automatic choice is left', retryable: false },
 } as const satisfies Record<string, StopRule>;
 
+/** Why a run ended or was refused: a key of STOPS. */
 export type StopCode = keyof typeof STOPS;
 
 /** Types that Temporal must not retry by itself: computed from the table, so that a new code cannot be forgotten. */

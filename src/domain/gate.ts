@@ -1,8 +1,10 @@
 import type { Decision, DecisionDigests, DecisionRoute } from './decision.js';
 import { oneLine } from './text.js';
 
+/** `decision` is reserved. */
 export type GateKind = 'approval' | 'repair' | 'decision';
 
+/** One of the answers that a gate takes. */
 export interface GateChoice {
   id: string;
   label: string;
@@ -31,6 +33,7 @@ export interface CountedDecision {
   nonce?: string;
 }
 
+/** How a gate was settled. `by` is empty when its deadline passed; `set` and `input` come with the choices that need them. */
 export interface GateOutcome {
   verdict: string;
   by: string[];
@@ -67,6 +70,7 @@ export interface Gate {
   outcome?: GateOutcome;
 }
 
+/** Why a decision counts or was refused; pinned in the contract. */
 export type DecisionCode =
   | 'accepted'
   | 'repeated'
@@ -86,6 +90,7 @@ export type DecisionCode =
   | 'unknown_stage'
   | 'unknown_parameter';
 
+/** By role: how many have agreed, and how many must. */
 export type Quorum = Record<string, { have: number; need: number }>;
 
 /** What the sender of a decision is told. */
@@ -96,6 +101,7 @@ export interface DecisionAnswer {
   quorum: Quorum;
 }
 
+/** How far each of a gate's roles has come. */
 export function quorumOf(gate: Gate): Quorum {
   return Object.fromEntries(
     gate.roles.map((role) => [role.role, { have: gate.counted.filter((d) => d.role === role.role && isConsent(gate, d.verdict)).length, need: role.quorum }]),

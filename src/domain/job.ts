@@ -14,6 +14,7 @@ export type Backend = z.infer<typeof Backend>;
 
 /** A value that a job may get as a parameter: any JSON value. */
 export const JsonValue: z.ZodType<unknown> = z.json();
+/** Parameters by name, any JSON values; a job finds them in `FERRY_PARAMS_FILE`. */
 export const Params = z.record(z.string().min(1).max(100), JsonValue);
 export type Params = z.infer<typeof Params>;
 

@@ -7,6 +7,7 @@ const ArtifactName = z.string().regex(/^[a-z][A-Za-z0-9]{0,39}$/, 'an artifact n
 
 /** What a spec may say of a stage: `job` is one job, `served` one with servers beside it, `attempts` a ladder of jobs. */
 export const SECTIONS = ['none', 'job', 'served', 'attempts', 'approval'] as const;
+/** One of SECTIONS. */
 export type SectionKind = (typeof SECTIONS)[number];
 
 /** `optional`: read when it exists. `many`: any number of them, from the items of a fan-out. */

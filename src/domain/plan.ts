@@ -16,6 +16,7 @@ export interface RunPlan {
   approvals: PlannedApproval[];
 }
 
+/** A stage as a run would take it, or why it would not. */
 export interface PlannedStage {
   name: string;
   title: string;
@@ -30,6 +31,7 @@ export interface PlannedStage {
   servers: Record<string, PlannedProcess>;
 }
 
+/** What is started, and where. */
 export interface PlannedProcess {
   backend: string;
   simulated: boolean;
@@ -37,6 +39,7 @@ export interface PlannedProcess {
   command: string[];
 }
 
+/** A role that must agree at a gate. `deadlineMs` is in milliseconds. */
 export interface PlannedApproval {
   gate: string;
   role: string;

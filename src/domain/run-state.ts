@@ -6,6 +6,7 @@ import type { FailureView, StopCode } from './failure.js';
 import type { Backend, CheckpointRecord, JobHandle, JobOutcome, JobProgress } from './job.js';
 import type { ServerName } from './stage.js';
 
+/** `waiting`: at a gate. */
 export type StageStatus = 'pending' | 'running' | 'waiting' | 'done' | 'skipped' | 'failed';
 
 /** What a stage's result depends on, each part by digest: equal identities give equal results, so a resume may reuse it. */
@@ -15,6 +16,7 @@ export interface StageIdentity {
   code: string;
 }
 
+/** What a run knows of one of its stages. Times are ISO 8601 UTC, of the workflow. */
 export interface StageState {
   name: string;
   /** For an item of a fan-out: the stage of the pipeline that it is one of. */
@@ -40,6 +42,7 @@ export interface StageState {
 
 export type JobRecordState = 'placed' | 'running' | 'done' | 'failed' | 'lost' | 'suspended' | 'cancelled';
 
+/** What a run knows of a job: the newest observation and, once it has ended, how. Times are ISO 8601 UTC. */
 export interface JobRecord {
   key: string;
   stage: string;
@@ -89,6 +92,7 @@ export interface Note {
   text: string;
 }
 
+/** Whether a run goes on, or how it ended. */
 export type RunStatus = 'running' | 'completed' | 'failed' | 'rejected' | 'cancelled';
 
 /**

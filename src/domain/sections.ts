@@ -34,6 +34,7 @@ const jobShape = {
 /** One job: what runs, where, and how often it is tried. */
 export const JobPlan = z.strictObject(jobShape);
 export type JobPlan = z.infer<typeof JobPlan>;
+/** A job as a spec writes it: durations are texts, defaults may be left out. */
 export type JobPlanInput = z.input<typeof JobPlan>;
 
 /** A server beside a stage's job: started before it, ended after it, anew with each of its attempts. */
@@ -88,6 +89,7 @@ type AnyOf<T> = { [K in KeyOf<T>]?: ValueOf<T, K> };
 
 /** A stage's section as it is written, and with its defaults filled in: which keys it has depends on the stage's kind. */
 export type SectionInput = AnyOf<Union<'input'>>;
+/** What a parsed spec says of a stage; durations are milliseconds. */
 export type Section = AnyOf<Union<'output'>>;
 
 /** The sections of a spec, by stage. */

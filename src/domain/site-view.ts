@@ -4,6 +4,7 @@ import type { Backend, ExecutorKind } from './job.js';
 import type { Limits } from './site.js';
 import type { QuorumRule } from './sections.js';
 
+/** An executor as workflows know it. */
 export interface ExecutorView {
   kind: ExecutorKind;
   /** The task queue on which this executor's jobs are submitted, watched and cancelled. */

@@ -108,6 +108,7 @@ export const Site = z
     }
   });
 export type Site = z.infer<typeof Site>;
+/** A site file as it is written: durations are texts, defaults may be left out. */
 export type SiteInput = z.input<typeof Site>;
 
 /** The site of `ferry dev` and the demo when nobody wrote one: local jobs and one approver, whose identity is asserted. */

@@ -29,6 +29,7 @@ export interface RunStatusView {
   endedAt: string | null;
 }
 
+/** A stage as a status shows it. Times are ISO 8601 UTC. */
 export interface StageView {
   name: string;
   state: StageStatus;
@@ -41,6 +42,7 @@ export interface StageView {
   figures: Record<string, number | string>;
 }
 
+/** A gate that waits for people, as a status shows it. Times are ISO 8601 UTC. */
 export interface WaitView {
   kind: 'approval' | 'decision' | 'repair' | 'labels' | 'capacity';
   gate: string;
@@ -57,6 +59,7 @@ export interface WaitView {
   commands: { ferry: string; temporal: string };
 }
 
+/** A job, or a server beside one, as a status shows it. Times are ISO 8601 UTC. */
 export interface JobView {
   key: string;
   stage: string;

@@ -27,6 +27,7 @@ import { bundlePipelines } from './bundle-pipelines.js';
 import { temporalLogger } from './logger.js';
 import { queueOf, siteViewOf } from './site-view.js';
 
+/** Everything that a worker is made of. Paths are absolute; nothing is read from the process's environment but through `env`. */
 export interface WorkerSettings {
   connection: NativeConnectionOptions;
   namespace: string;
@@ -49,6 +50,7 @@ export interface WorkerSettings {
   onSubmitStep?: (step: SubmitStep) => void;
 }
 
+/** A worker that polls. */
 export interface RunningWorker {
   taskQueues: string[];
   /** Resolves when the worker has drained after `stop`; rejects when it broke. */

@@ -4,6 +4,7 @@ import { stageOf } from '../domain/run-state.js';
 import { gateSummary } from '../domain/views.js';
 import type { RunContext } from './run-context.js';
 
+/** A gate before it is opened. `deadlineMs` counts from the opening, in milliseconds. */
 export type GateQuestion = Omit<Gate, 'opening' | 'openedAt' | 'deadline' | 'counted' | 'outcome' | 'round'> & { deadlineMs: number };
 
 /**

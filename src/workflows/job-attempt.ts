@@ -12,6 +12,7 @@ import { identityOf } from './end-jobs.js';
 import type { RunContext } from './run-context.js';
 import { endServers, failedServer, howItEnded, startServers, type Serving } from './servers.js';
 
+/** A stage's job for `runJob`: what is run, from which artifacts to which. */
 export interface StageJob {
   stage: string;
   /** What a spec calls the stage. */

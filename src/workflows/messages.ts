@@ -9,6 +9,8 @@ export const decideUpdate = defineUpdate<DecisionAnswer, [Decision]>(DECIDE);
 
 /** The same decision without an answer: for the Temporal UI and `temporal workflow signal`. */
 export const approveSignal = defineSignal<[unknown?]>(APPROVE);
+/** As `approveSignal`, the other way. */
 export const rejectSignal = defineSignal<[unknown?]>(REJECT);
 
+/** The whole state of a run. */
 export const stateQuery = defineQuery<RunState>(STATE);

@@ -34,6 +34,7 @@ export interface PipelineRun<I extends Inputs = Inputs, Q = Params> {
   readonly version: string;
 }
 
+/** What `definePipeline` makes a pipeline of. */
 export interface PipelineDefinition<S extends Stages = Stages, I extends Inputs = Inputs, Q = Params> {
   /** The workflow type, and what a spec names under `pipeline`: export the pipeline under this name. */
   name: string;

@@ -8,6 +8,7 @@ import type { Executor } from './executors/executor.js';
 import { maskOf, resolveSecrets, type SecretMask } from './secrets.js';
 import { observeUntilEnd, observeUntilReady, outcomeOf, type ServerStart } from './watch.js';
 
+/** Which job to stop, and why. `graceMs`: how long it may take to save. */
 export interface CancelRequest {
   identity: JobIdentity;
   executor: string;
@@ -16,6 +17,7 @@ export interface CancelRequest {
   graceMs?: number;
 }
 
+/** The life of a job in three activities: submit, watch, cancel. One job a key, however often each is tried. */
 export interface JobActivities {
   /** Starts a job unless its key is known already; either way the one handle of that key. */
   submitJob(request: JobRequest): Promise<JobHandle>;
@@ -27,6 +29,7 @@ export interface JobActivities {
   cancelJob(request: CancelRequest): Promise<{ outcome?: JobOutcome }>;
 }
 
+/** `executors` by their ids in the site, all of one task queue; `pollIntervalMs`: how often a watched job is looked at. */
 export interface JobDeps {
   executors: ReadonlyMap<string, Executor>;
   secrets: Record<string, SecretSource>;
@@ -38,6 +41,7 @@ export interface JobDeps {
   now?: () => number | Promise<number>;
 }
 
+/** The activities of the jobs on the executors of one task queue. What they throw is an ApplicationFailure of a stop code. */
 export function createJobActivities(deps: JobDeps): JobActivities {
   const executorOf = (id: string, otherwise: StopCode): Executor => {
     const executor = deps.executors.get(id);

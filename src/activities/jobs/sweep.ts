@@ -6,6 +6,7 @@ import type { SweepResult } from '../../domain/sweep.js';
 import { beating } from '../guards.js';
 import type { Executor } from './executors/executor.js';
 
+/** What the schedule of a jobs' queue runs, `ferry jobs list` and `ferry gc` too. */
 export interface SweepActivities {
   /** Lists the jobs of this worker's executors, and ends those that are alive although their run has ended. */
   sweepExecutors(request: { dryRun: boolean; listOnly: boolean }): Promise<SweepResult>;
@@ -21,6 +22,7 @@ const MAX_LISTED = 500;
 const ENDED_AT_ONCE = 8;
 const MAX_REASON = 500;
 
+/** The activity over the executors of one task queue; `client` tells which runs have ended. */
 export function createSweepActivities(deps: { executors: ReadonlyMap<string, Executor>; client: Client }): SweepActivities {
   return {
     sweepExecutors: ({ dryRun, listOnly }) =>

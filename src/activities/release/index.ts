@@ -23,6 +23,7 @@ import type { ArtifactStore } from '../artifacts/stores/store.js';
 import { beating, storeFailure } from '../guards.js';
 import { readRecord } from './history.js';
 
+/** What a run asks to be published, and the gate that approved it. Nothing of it is believed. */
 export interface PublishRequest {
   run: string;
   runUid: string;
@@ -39,11 +40,13 @@ export interface PublishRequest {
   evidence: Record<string, ArtifactRef>;
 }
 
+/** The last word on a release. */
 export interface ReleaseActivities {
   /** Verifies the approvals and every byte of what they are about, then writes the release into the layout of its model. Idempotent: same request, same digests. */
   publishRelease(request: PublishRequest): Promise<PublishedRelease>;
 }
 
+/** What was written. */
 export interface PublishedRelease {
   /** The artifact that holds release.json. */
   release: ArtifactRef;
@@ -61,6 +64,10 @@ const STOP_OF_RELEASE_ERROR = {
   release_busy: 'storage_unavailable',
 } as const satisfies Record<ReleaseErrorCode, StopCode>;
 
+/**
+ * The activity under this worker's own site. `client` reads histories; `releasesRoot`, absolute, has the layouts.
+ * Throws ApplicationFailure: `approval_unproved`, `release_exists`, `release_refused` and those of the store.
+ */
 export function createReleaseActivities(deps: { store: ArtifactStore; siteView: SiteView; client: Client; releasesRoot: string }): ReleaseActivities {
   return {
     publishRelease: (request) =>

@@ -7,6 +7,7 @@ import { upgradeState, type RunState, type StageIdentity } from '../../domain/ru
 import type { ArtifactStore } from '../artifacts/stores/store.js';
 import { beating, storeFailure } from '../guards.js';
 
+/** What a start claims that an earlier run made in a stage. */
 export interface ConfirmRequest {
   run: string;
   runUid: string;
@@ -15,6 +16,7 @@ export interface ConfirmRequest {
   identity: StageIdentity;
 }
 
+/** What workflows ask of earlier runs. */
 export interface RunActivities {
   /**
    * Why a stage of an earlier run can't be taken over as a start claims it: its outputs are not in the store, or that
@@ -23,6 +25,7 @@ export interface RunActivities {
   confirmTakenOver(request: ConfirmRequest): Promise<{ problems: string[]; confirmed: boolean }>;
 }
 
+/** The activity; `client` asks the server for the earlier run's own record. */
 export function createRunActivities(deps: { client: Client; store: ArtifactStore }): RunActivities {
   return {
     confirmTakenOver: ({ run, runUid, stage, outputs, identity }) =>

@@ -6,6 +6,7 @@ import { importModule, ownModuleIn } from './own-module.js';
 
 const WHAT = 'pipelines module';
 
+/** What a pipelines module exports. */
 export interface LoadedPipelines {
   /** Absolute. */
   file: string;

@@ -10,6 +10,7 @@ const WHAT = 'site file';
 /** The site file that is taken when none is named. */
 export const SITE_FILE = 'ferry.site.yaml';
 
+/** A site and where it came from. */
 export interface LoadedSite {
   site: Site;
   /** The absolute path of its file, or `built-in`. */
@@ -18,6 +19,7 @@ export interface LoadedSite {
   digest: string;
 }
 
+/** Where to look for a site file, in this order. */
 export interface SiteInput {
   /** From `--site`. */
   path?: string;

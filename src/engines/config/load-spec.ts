@@ -9,6 +9,7 @@ import { InvalidDocument } from './invalid-document.js';
 
 const WHAT = 'run spec';
 
+/** A run spec, parsed and as it was written. */
 export interface LoadedSpec {
   spec: RunSpec;
   pipeline: PipelineDescription;

@@ -16,6 +16,7 @@ const FOLDERS_LEFT_OUT = new Set(['.git', '.hg', '.svn', 'node_modules', '__pyca
 /** Files that usually hold secrets: in the store they would be readable by every job and hard to take back. */
 const SECRET_FILE = /^(\.env(\..+)?|.+\.(pem|key|p12|pfx)|id_(rsa|dsa|ecdsa|ed25519)(\.pub)?|\.netrc|\.npmrc|\.pypirc|credentials(\.json)?)$/i;
 
+/** A path that was taken into the store. */
 export interface Packed {
   /** As the spec says it. */
   path: string;

@@ -3,6 +3,7 @@ import type { JobListing } from '../../domain/job.js';
 import { handleOf, namesIn, readClaim, readJobRecord } from './job-dir.js';
 import { observeJob } from './observe.js';
 
+/** Which jobs of a jobs' folder are meant; what is left out matches any. */
 export interface JobFilter {
   run?: string;
   runUid?: string;

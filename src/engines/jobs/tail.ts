@@ -7,6 +7,7 @@ const CHUNK_BYTES = 1 << 20;
 /** The last lines are looked for within this; a longer single line isn't worth more. */
 const TAIL_BYTES = 1 << 20;
 
+/** The end of a job's log. */
 export interface LogTail {
   /** Oldest first, without control characters, each of at most 500 characters. */
   lines: string[];

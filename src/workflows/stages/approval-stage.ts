@@ -11,6 +11,7 @@ import { askGate, type GateQuestion } from '../gate.js';
 import type { StageCall, StageDefinition, StageResult } from '../stage.js';
 import { StageTrouble } from '../stage-trouble.js';
 
+/** An approval as code declares it; spec and site can only tighten it. */
 export interface ApprovalStageOptions<C extends Readonly<Record<string, Consumed>>> {
   title?: string;
   /** What is approved, first; then what people judge it by. An approval is bound to the digests of all of it. */

@@ -1,6 +1,7 @@
 import type { Consumed, Produced } from '../../domain/pipeline.js';
 import type { StageCall, StageDefinition, StageResult } from '../stage.js';
 
+/** A stage of workflow code, as code declares it. */
 export interface CodeStageOptions<C extends Readonly<Record<string, Consumed>>, P extends Readonly<Record<string, Produced>>> {
   title?: string;
   consumes?: C;

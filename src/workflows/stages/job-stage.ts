@@ -17,6 +17,7 @@ import { StageTrouble } from '../stage-trouble.js';
 type ConsumedByName = Readonly<Record<string, Consumed>>;
 type ProducedByName = Readonly<Record<string, Produced>>;
 
+/** A job stage as code declares it; a spec may change the job in part. */
 export interface JobStageOptions<C extends ConsumedByName, P extends ProducedByName> {
   /** For people. Default: made of the stage's kind. */
   title?: string;

@@ -8,4 +8,5 @@ const STORES = {
   'local-dir': (config, defaultPath) => createLocalDirStore({ path: config.path ?? defaultPath }),
 } satisfies Record<StoreKind, (config: StoreConfig, defaultPath: string) => ArtifactStore>;
 
+/** The store that a site file names; `defaultPath`, absolute, is where it lies when the file names no path. */
 export const createStore = (config: StoreConfig, defaultPath: string): ArtifactStore => STORES[config.kind](config, defaultPath);

@@ -13,6 +13,7 @@ export interface RenderedJob {
   plan: JobPlan;
 }
 
+/** `submit_unknown`: nobody knows whether it is started. `stop_failed`: it may be alive. `wrong_host`: another host's worker must do it. */
 export type ExecutorErrorCode = 'bad_request' | 'submit_unknown' | 'stop_failed' | 'wrong_host';
 
 /**
@@ -32,6 +33,7 @@ export class ExecutorError extends Error {
 /** The points of a submission at which a test kills the submitter. */
 export type SubmitStep = 'before_record' | 'before_spawn' | 'after_spawn' | 'after_claim';
 
+/** What every executor is made with, whatever its kind. */
 export interface ExecutorDeps {
   executorId: string;
   /** Absolute, on a file system that every worker of this executor and every job sees. */

@@ -7,6 +7,7 @@ export const EXECUTOR_FACTORIES = {
   local: createLocalExecutor,
 } satisfies Record<ExecutorKind, (deps: ExecutorDeps) => Executor>;
 
+/** The package's own executor of a kind. */
 export function createExecutor(kind: ExecutorKind, deps: ExecutorDeps): Executor {
   return EXECUTOR_FACTORIES[kind](deps);
 }
