@@ -19,7 +19,7 @@ export interface Artifact<T extends ArtifactType = ArtifactType> {
  * A type of artifact: `artifact('checkpoint', { dtype: 'bf16' })`. What one stage makes fits what another reads when
  * the kinds are equal and every facet that the reader declares is declared the same by the maker.
  */
-export const artifact = <const K extends string, const F extends Facets = Record<never, never>>(kind: K, facets?: F): { readonly kind: K } & Readonly<F> => ({ kind, ...(facets as F) });
+export const artifact = <const K extends string, const F extends Facets = Record<never, never>>(kind: K, facets?: F): Flat<{ readonly kind: K } & Readonly<NoInfer<F>>> => ({ kind, ...(facets as F) }) as Flat<{ readonly kind: K } & Readonly<F>>;
 
 /** One taking of a stage, as its code sees it. */
 export interface StageCall {
@@ -64,15 +64,20 @@ export interface StageDefinition<C extends ConsumedByName = ConsumedByName, P ex
   readonly run: (call: StageCall) => Promise<StageResult | undefined>;
 }
 
-type TypeOf<T extends ArtifactType> = Omit<T, 'optional' | 'many'> & ArtifactType;
-type InputOf<T extends Consumed> = T extends { readonly many: true } ? readonly Artifact<TypeOf<T>>[] : Artifact<TypeOf<T>>;
+/** Written out by the compiler in its messages, where it would otherwise name what an object was made of. */
+type Flat<T> = { [N in keyof T]: T[N] } & {};
+
+/** What is declared of an artifact, without what only its reader or its maker says. */
+type DeclaredOf<T> = Flat<{ readonly [N in keyof T as N extends keyof ArtifactType ? (undefined extends T[N] ? never : N) : never]: T[N] }>;
+type ArtifactOf<T> = DeclaredOf<T> extends infer D extends ArtifactType ? Artifact<D> : never;
+type InputOf<T extends Consumed> = T extends { readonly many: true } ? readonly ArtifactOf<T>[] : ArtifactOf<T>;
 type OptionalKeys<C extends ConsumedByName> = { [N in keyof C]: C[N] extends { readonly optional: true } ? N : never }[keyof C];
 
 /** What a stage is called with: each artifact that it reads, by the stage's own name for it. */
-export type StageInputs<C extends ConsumedByName> = { readonly [N in Exclude<keyof C, OptionalKeys<C>>]: InputOf<C[N]> } & { readonly [N in OptionalKeys<C>]?: InputOf<C[N]> };
+export type StageInputs<C extends ConsumedByName> = Flat<{ readonly [N in Exclude<keyof C, OptionalKeys<C>>]: InputOf<C[N]> } & { readonly [N in OptionalKeys<C>]?: InputOf<C[N]> }>;
 
 /** What a stage returns: each artifact that it makes, by its name. */
-export type StageOutputs<P extends ProducedByName> = { readonly [N in keyof P]: Artifact<TypeOf<P[N]>> };
+export type StageOutputs<P extends ProducedByName> = Flat<{ readonly [N in keyof P]: ArtifactOf<P[N]> }>;
 
 /** An item of a fan-out: its id, and parameters of its own beside the stage's. The job gets both; the id as `item`. */
 export type FanOutItem = string | { readonly id: string; readonly params?: Params };
