@@ -1,3 +1,5 @@
+import type { Problem } from '../domain/problems.js';
+
 /** Exit code for a server or worker that cannot be reached: the same call is safe to repeat. */
 export const EXIT_UNREACHABLE = 4;
 /** Exit code for wrong usage or configuration: nothing was done. */
@@ -11,6 +13,8 @@ export interface ClientErrorInput {
   /** What to do next, naming the command to type. */
   hint: string;
   exitCode: number;
+  /** Everything that is wrong, where there is more to say than the message. */
+  problems?: readonly Problem[];
   cause?: unknown;
 }
 
@@ -20,12 +24,14 @@ export class ClientError extends Error {
   readonly code: string;
   readonly hint: string;
   readonly exitCode: number;
+  readonly problems: readonly Problem[];
 
-  constructor({ code, message, hint, exitCode, cause }: ClientErrorInput) {
+  constructor({ code, message, hint, exitCode, problems = [], cause }: ClientErrorInput) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.hint = hint;
     this.exitCode = exitCode;
+    this.problems = problems;
   }
 }
 

@@ -173,7 +173,7 @@ describe.each(ExecutorKind.options)('%s: executor contract', (kind) => {
 
     it('says that a command could not be started', async () => {
       const seen = await ended(executor, await start(requestFor('', { command: ['no-such-program-here'] })));
-      expect(seen).toMatchObject({ state: 'exited', starts: 0, exit: { exitCode: null, problem: { kind: 'spawn_failed' } } });
+      expect(seen).toMatchObject({ state: 'exited', starts: 0, exit: { exitCode: null, problem: { kind: 'spawn_failed', message: expect.stringContaining('there is no program no-such-program-here') } } });
     });
 
     it('counts exit 0 without a declared output as a failure, and names the output', async () => {

@@ -10,6 +10,9 @@ const READY_TIMEOUT_MS = 120_000;
 
 const ReadyLine = z.object({ ready: z.literal(true), pid: z.number().int(), taskQueues: z.array(z.string()) });
 
+/** What a worker that refuses to start says on stdout, as every command with `--json`. */
+const ErrorLine = z.object({ error: z.object({ message: z.string(), hint: z.string(), problems: z.array(z.object({ path: z.string(), found: z.string(), expected: z.string(), suggestion: z.string().optional() })) }) });
+
 /** How `ferry worker` is started: this Node and the package's own entry, so that both are of one version. */
 export const FERRY_COMMAND: readonly string[] = [process.execPath, packageFile('bin/ferry.js')];
 
@@ -31,7 +34,7 @@ export interface WorkerProcess extends BackgroundProcess {
 
 /**
  * Starts `ferry worker` as a child and waits until it polls. Its logs go to `<home>/worker.log`.
- * @throws ClientError `worker_failed`; exit 2 when the worker refused its configuration, else 4. The signal's reason
+ * @throws ClientError `worker_failed`, with what the worker itself said; exit 2 when the worker refused its configuration, else 4. The signal's reason
  * when aborted. Nothing is left running then.
  */
 export async function startWorker({ home, cwd, env, flags, signal, command = FERRY_COMMAND }: WorkerInput): Promise<WorkerProcess> {
@@ -42,6 +45,7 @@ export async function startWorker({ home, cwd, env, flags, signal, command = FER
   const ready = new Promise<string[]>((resolve) => {
     resolveReady = resolve;
   });
+  let refusal: z.infer<typeof ErrorLine>['error'] | undefined;
   const worker = await startBackground({
     file,
     args: [...entry, 'worker', '--json', ...flags],
@@ -49,8 +53,10 @@ export async function startWorker({ home, cwd, env, flags, signal, command = FER
     cwd,
     logPath: join(home, 'worker.log'),
     onStdoutLine: (line) => {
-      const parsed = ReadyLine.safeParse(parseJson(line));
+      const document = parseJson(line);
+      const parsed = ReadyLine.safeParse(document);
       if (parsed.success) resolveReady(parsed.data.taskQueues);
+      else refusal = ErrorLine.safeParse(document).data?.error ?? refusal;
     },
   });
   let giveUp: () => void = () => undefined;
@@ -66,13 +72,15 @@ export async function startWorker({ home, cwd, env, flags, signal, command = FER
 
   await worker.stop();
   signal?.throwIfAborted();
+  const exitCode = first !== 'given up' && first.code === EXIT_USAGE ? EXIT_USAGE : EXIT_UNREACHABLE;
+  if (refusal !== undefined) throw new ClientError({ code: 'worker_failed', message: `The worker did not start: ${refusal.message}`, hint: refusal.hint, problems: refusal.problems, exitCode });
   const tail = await lastLines(worker.logPath, 5);
   const what = first === 'given up' ? `is not ready within ${READY_TIMEOUT_MS / 1000} s` : `ended ${first.signal === null ? `with exit code ${first.code}` : `by ${first.signal}`} before it was ready`;
   throw new ClientError({
     code: 'worker_failed',
     message: `The worker ${what}${tail.length === 0 ? '' : `; it said last:\n${tail.join('\n')}`}`,
     hint: `Read ${worker.logPath}, or run it by hand: ferry worker`,
-    exitCode: first !== 'given up' && first.code === EXIT_USAGE ? EXIT_USAGE : EXIT_UNREACHABLE,
+    exitCode,
   });
 }
 

@@ -1,10 +1,12 @@
+import { basename } from 'node:path';
 import { PipelineDescription } from '../../domain/pipeline.js';
 import type { Pipelines } from '../../domain/spec.js';
 import { BUILT_IN_PIPELINES } from '../../domain/stage.js';
 import { InvalidDocument } from './invalid-document.js';
 import { importModule, ownModuleIn } from './own-module.js';
 
-const WHAT = 'pipelines module';
+/** What messages call the file. */
+export const PIPELINES_MODULE = 'pipelines module';
 
 /** What a pipelines module exports. */
 export interface LoadedPipelines {
@@ -22,10 +24,10 @@ export const pipelinesFileIn = (cwd: string): Promise<string | undefined> => own
  */
 export async function loadPipelines(file: string): Promise<LoadedPipelines> {
   const refuse = (path: string, found: string, expected: string, suggestion?: string): InvalidDocument =>
-    new InvalidDocument(file, WHAT, 'invalid', [{ path, found, expected, ...(suggestion === undefined ? {} : { suggestion }) }]);
-  const module = await importModule(file, WHAT);
+    new InvalidDocument(file, PIPELINES_MODULE, 'invalid', [{ path, found, expected, ...(suggestion === undefined ? {} : { suggestion }) }]);
+  const module = await importModule(file, PIPELINES_MODULE);
   const found = Object.entries(module).flatMap(([name, value]) => (typeof value === 'function' && 'pipeline' in value ? [[name, value.pipeline] as const] : []));
-  if (found.length === 0) throw refuse(file, `the exports ${Object.keys(module).join(', ') || '(none)'}`, 'at least one export made by definePipeline');
+  if (found.length === 0) throw refuse(basename(file), `the exports ${Object.keys(module).join(', ') || '(none)'}`, 'at least one export made by definePipeline', "export const NAME = definePipeline({ name: 'NAME', … })");
   const pipelines: Record<string, PipelineDescription> = {};
   for (const [name, value] of found) {
     const parsed = PipelineDescription.safeParse(value);

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { extname, resolve } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { InvalidDocument } from './invalid-document.js';
 
@@ -25,9 +25,14 @@ export async function importModule(file: string, what: string): Promise<Record<s
   try {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const compile = extname(file) === '.ts' && error instanceof Error && 'code' in error && error.code === 'ERR_UNKNOWN_FILE_EXTENSION';
-    const suggestion = compile ? 'this Node.js reads no TypeScript: compile it and name the .js file, or use Node.js 22.18 or newer' : undefined;
-    throw new InvalidDocument(file, what, 'invalid', [{ path: file, found: message, expected: 'a module that loads', ...(suggestion === undefined ? {} : { suggestion }) }]);
+    const suggestion = remedyFor(error, file);
+    throw new InvalidDocument(file, what, 'invalid', [{ path: basename(file), found: error instanceof Error ? `${error.name}: ${error.message}` : String(error), expected: 'a module that loads', ...(suggestion === undefined ? {} : { suggestion }) }]);
   }
+}
+
+function remedyFor(error: unknown, file: string): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && extname(file) === '.ts') return 'this Node.js reads no TypeScript: compile it and name the .js file, or use Node.js 22.18 or newer';
+  // Node.js tells the line only where it ends the process.
+  return error instanceof SyntaxError ? `node ${file} shows where` : undefined;
 }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, fsyncSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { systemCode } from '../artifacts/store-error.js';
 import { copyTree, listTree } from '../artifacts/tree.js';
 import { packageFile } from '../package-files.js';
 import { freePort } from './free-port.js';
@@ -59,7 +60,7 @@ export async function startProgram(jobDir: string, record: JobRecord): Promise<S
     const child = spawn(command, args, { cwd: paths.work, env, stdio: ['ignore', log, log], shell: false });
     const end = new Promise<ProgramEnd>((resolve) => child.once('exit', (exitCode, signal) => resolve({ exitCode, signal })));
     const failure = new Promise<Error>((resolve) => child.once('error', resolve));
-    if (child.pid === undefined) throw await failure;
+    if (child.pid === undefined) throw explained(await failure, command);
     // In the same turn as the start: a wrapper that is killed now leaves hardly a moment without the record.
     const start: StartRecord = { pid: child.pid, pidStartedAt: processStartedAt(child.pid) ?? '', ...hostIdentity(), at: new Date().toISOString() };
     writeSync(starts, `${JSON.stringify(start)}\n`);
@@ -69,4 +70,10 @@ export async function startProgram(jobDir: string, record: JobRecord): Promise<S
     closeSync(starts);
     closeSync(log);
   }
+}
+
+/** "spawn x ENOENT" tells nobody what to do. */
+function explained(error: Error, command: string): Error {
+  if (systemCode(error) !== 'ENOENT') return error;
+  return new Error(`there is no program ${command} ${command.includes('/') ? 'in the code of the run' : 'on the PATH of the worker'}: put the command right, or install it there`, { cause: error });
 }

@@ -136,6 +136,13 @@ describe('ferry dev', { timeout: 60_000 }, () => {
     expect(info.pids.server).not.toBeNull();
   });
 
+  it('hands on what a worker said that refused to start, instead of lines of its log', async () => {
+    const problems = [{ path: 'pipelines.js', found: 'an import of node:fs', expected: 'none' }];
+    const error = { code: 'pipelines_invalid', message: 'p.js is not a valid pipelines module', hint: 'Build the module', problems };
+    const failing = start({ env: { PATH: process.env['PATH'], HOME: home, STUB_REFUSE: JSON.stringify({ error }) } });
+    await expect(failing).rejects.toMatchObject({ code: 'worker_failed', exitCode: 2, message: 'The worker did not start: p.js is not a valid pipelines module', hint: 'Build the module', problems });
+  });
+
   it('gives up at once when it is interrupted while it starts', async () => {
     const interrupt = new AbortController();
     const starting = start({ signal: interrupt.signal, env: { PATH: process.env['PATH'], HOME: home, STUB_DELAY_MS: '60000' } });
