@@ -7,7 +7,15 @@ import type { RunStatusView } from '../../src/domain/status.js';
 import { ROOT } from '../support/sources.js';
 import { findTestServer } from '../support/temporal-server.js';
 
-const FERRY = join(ROOT, 'bin/ferry.js');
+/** The command of this checkout. */
+const FERRY: readonly string[] = [process.execPath, join(ROOT, 'bin/ferry.js')];
+
+export interface FerryOptions {
+  /** Default: the command of this checkout. */
+  command?: readonly string[];
+  /** Where it is called; default: the home. */
+  cwd?: string;
+}
 
 export interface Answer<T> {
   code: number | null;
@@ -35,14 +43,16 @@ export class Ferry {
 
   private constructor(
     readonly home: string,
-    private readonly env: NodeJS.ProcessEnv,
+    readonly env: NodeJS.ProcessEnv,
+    private readonly command: readonly string[],
+    private readonly cwd: string,
   ) {}
 
   /** `temporal` stands on PATH: without it the first `ferry dev` of a home downloads one. */
-  static async at(home: string): Promise<Ferry> {
+  static async at(home: string, { command = FERRY, cwd = home }: FerryOptions = {}): Promise<Ferry> {
     const { path } = await findTestServer();
-    const { TEMPORAL_ADDRESS: _a, TEMPORAL_NAMESPACE: _n, TEMPORAL_PROFILE: _p, FERRY_SITE: _s, ...env } = process.env;
-    return new Ferry(home, { ...env, PATH: `${dirname(path)}:${env['PATH'] ?? ''}`, FERRY_HOME: home, FERRY_USER: 'alice' });
+    const { TEMPORAL_ADDRESS: _a, TEMPORAL_NAMESPACE: _n, TEMPORAL_PROFILE: _p, FERRY_SITE: _s, FERRY_PIPELINES: _o, ...env } = process.env;
+    return new Ferry(home, { ...env, PATH: `${dirname(path)}:${env['PATH'] ?? ''}`, FERRY_HOME: home, FERRY_USER: 'alice' }, command, cwd);
   }
 
   /** Runs a command with `--json` to its end; what it prints must be one document. */
@@ -118,7 +128,8 @@ export class Ferry {
   }
 
   #spawn(args: readonly string[]): ChildProcess {
-    const child = spawn(process.execPath, [FERRY, ...args], { cwd: this.home, env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [program = '', ...first] = this.command;
+    const child = spawn(program, [...first, ...args], { cwd: this.cwd, env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#running.add(child);
     child.once('exit', () => this.#running.delete(child));
     return child;
