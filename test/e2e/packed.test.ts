@@ -23,6 +23,36 @@ const project = join(folder, 'project');
 let tarball: string;
 let files: string[];
 
+/** A client script as a project would write it. */
+const RELEASE_SCRIPT = `import { setTimeout as sleep } from 'node:timers/promises';
+import { ClientError, LocalStore, connect, decide, defaultHome, describeRun, listRuns, loadPipelines, loadSite, loadSpec, specStore, startRun, storeDirOf } from 'modelferry/client';
+
+const { env } = process;
+const cwd = process.cwd();
+const home = defaultHome({ env });
+const { client, close } = await connect({ home, env });
+const { pipelines } = await loadPipelines(new URL('dist/pipelines.js', import.meta.url).pathname);
+const { input, dir } = await loadSpec({ file: 'run.yaml', cwd, own: async () => pipelines });
+const store = new LocalStore(storeDirOf(await loadSite({ cwd, builtIn: true }), home));
+const start = (spec) => startRun({ client, spec, pipelines, id: 'by-script', requestedBy: 'alice', openStore: () => specStore({ store, dir }) });
+
+const started = await start({ ...input, version: '2' });
+const until = async (holds) => {
+  for (;;) {
+    const view = await describeRun({ client, run: started.run });
+    if (holds(view)) return view;
+    await sleep(200);
+  }
+};
+const { waitingOn: [{ gate }] } = await until(({ waitingOn }) => waitingOn.length > 0);
+const answer = await decide({ client, run: started.run, decision: { gate, verdict: 'approve', approver: 'demo-manager', reason: 'by a script' } });
+const { state } = await until(({ endedAt }) => endedAt !== null);
+const listed = (await listRuns({ client })).map(({ run }) => run);
+const refused = await start({ ...input, model: '../x' }).catch((error) => error instanceof ClientError && error.code);
+console.log(JSON.stringify({ started, gate, answer, state, listed, refused }));
+await close();
+`;
+
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const secondsSince = (from: number): string => ((Date.now() - from) / 1000).toFixed(1);
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(2);
@@ -140,6 +170,12 @@ describe('a project that has installed it', () => {
     expect(view).toMatchObject({ state: 'completed', release: { ref: expect.stringContaining('word-counts') } });
     expect(view.jobs).toMatchObject([{ stage: 'tune', starts: 1, exitCode: 0 }]);
     expect(await ferry.call('release', 'verify', 'word-counts:1')).toMatchObject({ code: 0, json: { ok: true } });
+  });
+
+  it('starts a run, follows it and decides on it by a script of its own, through modelferry/client alone', () => {
+    writeFileSync(join(project, 'release.mjs'), RELEASE_SCRIPT);
+    const out = execFileSync(process.execPath, ['release.mjs'], { cwd: project, env: ferry.env, encoding: 'utf8' });
+    expect(JSON.parse(out)).toMatchObject({ started: { run: 'by-script' }, gate: 'approve', answer: { accepted: true }, state: 'completed', listed: ['by-script', 'packed'], refused: 'spec_invalid' });
   });
 
   it('has more workers, with its pipelines and without any, that leave when they are told to', async () => {
