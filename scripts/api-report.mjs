@@ -23,7 +23,7 @@ function modulesBelow(root) {
 }
 
 /** @throws Error for a statement that is none of those that the compiler writes: better than a report with a hole. */
-export function moduleOf(path, text) {
+function moduleOf(path, text) {
   const module = { path, declared: new Map(), imported: new Map(), exported: new Map(), stars: [] };
   for (const { doc, code } of statementsOf(path, text)) addStatement(module, doc, code);
   return module;
@@ -32,7 +32,7 @@ export function moduleOf(path, text) {
 function addStatement(module, doc, code) {
   const { path, declared, imported, exported, stars } = module;
   const declaration = /^(export )?(default )?(?:declare )?(?:abstract )?(?:const|let|var|function|class|interface|type|enum|namespace) ([\w$]+)/.exec(code);
-  if (declaration !== null && !/^(?:export|import) type [\w$]+,? (?:from|\{)/.test(code)) {
+  if (declaration !== null) {
     const [, isExported, isDefault, name] = declaration;
     declared.set(name, [...(declared.get(name) ?? []), { doc, code: code.replace(/^export (?:default )?/, '').replace(/^declare /, '') }]);
     if (isExported !== undefined) exported.set(isDefault === undefined ? name : 'default', { module: path, name });
