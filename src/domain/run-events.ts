@@ -6,7 +6,7 @@ import type { FailureView, StopCode } from './failure.js';
 import type { DecisionAnswer, Gate } from './gate.js';
 import type { Backend, JobHandle, JobOutcome } from './job.js';
 import { itemStage } from './pipeline.js';
-import { KEEP, isLive, jobOf, pendingStage, stageOf, type JobRecord, type JobRecordState, type RunState, type RunStatus, type StageIdentity, type StageState } from './run-state.js';
+import { KEEP, isLive, isOpen, jobOf, pendingStage, stageOf, type JobRecord, type JobRecordState, type RunState, type RunStatus, type StageIdentity, type StageState } from './run-state.js';
 import type { ServerName } from './stage.js';
 import { oneLine } from './text.js';
 
@@ -233,7 +233,11 @@ function sendBack(state: RunState, event: Extract<RunEvent, { type: 'sent_back' 
   const text = `sent back to ${event.to} by ${event.by}: ${event.reason}${isVoid ? '; earlier approvals are void' : ''}`;
   // An input that a person gave in place of a stage's product would otherwise hide what that stage makes anew.
   const inputs = Object.fromEntries(Object.entries(state.inputs).filter(([name]) => !event.dropInputs.includes(name)));
-  return note({ ...state, round, stages, inputs, gates: withoutSets(state.gates), failure: undefined }, event.at, event.to, text);
+  // Somebody may be asked about another stage at the same time: what is done again is asked again.
+  const gates = Object.fromEntries(
+    Object.entries(withoutSets(state.gates)).map(([id, gate]) => [id, isOpen(gate) && state.order.indexOf(gate.stage) >= from ? closedGate({ ...gate, outcome: { verdict: 'void', by: [], at: event.at, reason: `the run was sent back to ${event.to}` } }) : gate]),
+  );
+  return note({ ...state, round, stages, inputs, gates, failure: openFailure({ ...state, stages }) }, event.at, event.to, text);
 }
 
 const note = (state: RunState, at: string, stage: string, text: string): RunState => ({

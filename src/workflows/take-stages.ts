@@ -129,6 +129,8 @@ function stageFunctions(taking: StageTaking, pass: Pass): Record<string, unknown
       key,
       Object.assign((given: Given = {}) => tracked({ key, name: key, definition, given, params: {} }), {
         each: async (items: readonly FanOutItem[], given: Given = {}, { limit = DEFAULT_LIMIT }: { limit?: number } = {}) => {
+          if (pass.called.has(key)) throw new TypeError(`the stage ${key} was called twice; name all of its items in one call`);
+          pass.called.add(key);
           const list = expand(ctx, key, items);
           return await limited(list, limit, ({ id, params }) => tracked({ key, name: itemStage(key, id), definition, given, params: { ...params, item: id } }));
         },

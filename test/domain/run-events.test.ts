@@ -252,6 +252,14 @@ describe('a fan-out in the state of a run', () => {
     expect(after(one, { type: 'repaired', stage: 'evaluate-a', by: 'ana', text: 'retry' }).failure).toBeUndefined();
   });
 
+  it('voids the gates of what is done again, and leaves those of what is not', () => {
+    const asking = (stage: string): Untimed<RunEvent> => ({ type: 'gate_opened', gate: repairGate({ id: `repair.${stage}`, stage }), failure: { kind: 'unknown', message: `${stage} broke`, owner: 'requester', nextAction: 'ask_human' } });
+    const back = after(start(), asking('prepare'), asking('evaluate'), { type: 'sent_back', to: 'evaluate', by: 'ana', reason: 'again', dropInputs: [] });
+    expect(back.gates['repair.evaluate']?.outcome).toMatchObject({ verdict: 'void', by: [] });
+    expect(openGates(back).map((gate) => gate.id)).toEqual(['repair.prepare']);
+    expect(back.failure?.message).toBe('prepare broke');
+  });
+
   it('keeps the state within its bound with as many items as a run takes, each of which a person is asked about', () => {
     const items = Array.from({ length: MAX_ITEMS }, (_, i) => `${'x'.repeat(36)}-${i}`);
     const long = 'y'.repeat(2000);

@@ -86,11 +86,23 @@ describe('a fan-out', () => {
     expect((await until(latest('back'), (s) => s.status === 'cancelled')).jobs.filter(isLive)).toEqual([]);
   });
 
+  it('voids what people are asked about other items when the run is sent back, and asks again', async () => {
+    await stack.startRun('two-bad', fanOut(['a-bad', 'b-bad'], 2));
+    await until(latest('two-bad'), (s) => waitsAt('repair.evaluate-a-bad')(s) && waitsAt('repair.evaluate-b-bad')(s));
+    await decide(latest('two-bad'), { gate: 'repair.evaluate-a-bad', verdict: 'send_back', to: 'prepare' });
+    const again = await until(latest('two-bad'), (s) => s.round === 2 && waitsAt('repair.evaluate-b-bad')(s) && s.gates['repair.evaluate-b-bad']?.round === 2);
+    expect(again.gates['repair.evaluate-b-bad']?.opening).toBe(2);
+    expect(again.stages['evaluate-b-bad']?.failure).toBeDefined();
+    await latest('two-bad').terminate('the test is over');
+  });
+
   it('leaves no job behind when a person stops the run at one item', async () => {
     await stack.startRun('stopped', fanOut(['bad', 'slow'], 2));
     const asked = await until(latest('stopped'), (s) => waitsAt('repair.evaluate-bad')(s) && s.jobs.some((job) => job.stage === 'evaluate-slow' && job.handle !== undefined));
     await decide(latest('stopped'), { gate: 'repair.evaluate-bad', verdict: 'stop' });
-    await expect(latest('stopped').result()).rejects.toMatchObject({ cause: { type: 'stopped' } });
+    await expect(latest('stopped').result()).rejects.toMatchObject({
+      cause: { type: 'stopped', details: [{ stages: { 'evaluate-bad': { state: 'failed' }, 'evaluate-slow': { state: 'failed', reason: 'the run ended at evaluate-bad while this was under way' } } }] },
+    });
     expect(pidExists(asked.jobs.find((job) => job.stage === 'evaluate-slow')?.handle?.pid ?? 0)).toBe(false);
   });
 
