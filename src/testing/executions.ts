@@ -7,22 +7,33 @@ type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 /** A task that has failed is tried again at once; a history that does not grow for so many looks hangs at it. */
 const LOOKS_WITHOUT_GROWTH = 5;
 
+export interface ExecutionsDeps {
+  client: Client;
+  clock: SkippedTime;
+  run: string;
+  /** Ends the sleeps on behalf of a closed execution, told by its run id; resolves once their locks are taken again. */
+  leave: (runId: string) => Promise<void>;
+}
+
 /**
  * The executions of one run, looked at from outside: whether the newest one hangs at a workflow task that fails, and which
  * of them have closed with a task under way. The test server never takes back the lock on time of such a task
- * (seen on 1.40.0 after continue-as-new), so that time would stand for ever: it is given back here.
+ * (seen on 1.40.0 after continue-as-new), so that time would stand for ever: it is given back here, after whoever sleeps on
+ * its behalf has taken it again. Given back twice, time would jump while somebody is at work.
  */
 export class Executions {
   readonly #client: Client;
   readonly #clock: SkippedTime;
   readonly #run: string;
+  readonly #leave: ExecutionsDeps['leave'];
   readonly #settled = new Set<string>();
   #newest: { runId: string; historyLength: number; looks: number } | undefined;
 
-  constructor({ client, clock, run }: { client: Client; clock: SkippedTime; run: string }) {
+  constructor({ client, clock, run, leave }: ExecutionsDeps) {
     this.#client = client;
     this.#clock = clock;
     this.#run = run;
+    this.#leave = leave;
   }
 
   /** Why the newest workflow task fails, over and over; undefined where it does not. */
@@ -51,7 +62,7 @@ export class Executions {
   async settle(): Promise<void> {
     const { runId } = await this.#client.workflow.getHandle(this.#run).describe();
     await this.#settleBefore(runId);
-    await this.#giveBack(await this.#eventsOf(runId));
+    await this.#giveBack(runId, await this.#eventsOf(runId));
   }
 
   async #settleBefore(runId: string): Promise<void> {
@@ -59,12 +70,13 @@ export class Executions {
     while (before !== undefined && !this.#settled.has(before)) {
       this.#settled.add(before);
       const events = await this.#eventsOf(before);
-      await this.#giveBack(events);
+      await this.#giveBack(before, events);
       before = previousOf(events);
     }
   }
 
-  async #giveBack(events: readonly HistoryEvent[]): Promise<void> {
+  async #giveBack(runId: string, events: readonly HistoryEvent[]): Promise<void> {
+    await this.#leave(runId);
     for (let left = tasksUnderWay(events); left > 0; left--) await this.#clock.giveBack();
   }
 

@@ -138,7 +138,7 @@ async function open({ environment, home, site, options, horizonAfterMs }: OpenIn
       const dir = options.specDir ?? process.cwd();
       const run = id ?? `${spec.model}-${spec.version}-rehearsal-${runs.size + 1}`;
       if (runs.has(run)) throw new RehearsalError('script_invalid', `This rehearsal has a run ${run} already; give another id`);
-      const made = new RehearsalRun({ run, client, clock, script, horizonMs: (await clock.now()) + horizonAfterMs, jobsOf: workers.jobsOf, broken: workers.broken });
+      const made = new RehearsalRun({ run, client, clock, script, horizonMs: (await clock.now()) + horizonAfterMs, jobsOf: workers.jobsOf, leave: workers.leave, broken: workers.broken });
       // Known before the worker hears of it: its first task may open a gate or submit a job.
       runs.set(run, made);
       await startRun({

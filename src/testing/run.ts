@@ -7,7 +7,7 @@ import { ClientError } from '../client/errors.js';
 import type { Decision } from '../domain/decision.js';
 import type { DecisionAnswer } from '../domain/gate.js';
 import type { RunState } from '../domain/run-state.js';
-import { Executions } from './executions.js';
+import { Executions, type ExecutionsDeps } from './executions.js';
 import { answerGate, type GivenAnswer } from './gate-answers.js';
 import { RehearsalError, broken } from './rehearsal-error.js';
 import type { ScriptInUse } from './script.js';
@@ -57,6 +57,7 @@ export interface RehearsalRunDeps {
   /** When the run must have ended, in milliseconds since 1970 by the skipped clock. */
   horizonMs: number;
   jobsOf: (run: string) => readonly ScriptedJob[];
+  leave: ExecutionsDeps['leave'];
   /** Rejects when the rehearsal can't go on: its worker broke, or it was closed. */
   broken: Promise<never>;
 }
@@ -164,8 +165,8 @@ export class RehearsalRun {
   }
 
   async #finish(): Promise<RehearsalOutcome> {
-    const { clock, script, broken: workersBroken } = this.#deps;
-    const executions = new Executions({ client: this.#deps.client, clock, run: this.id });
+    const { client, clock, script, leave, broken: workersBroken } = this.#deps;
+    const executions = new Executions({ client, clock, run: this.id, leave });
     const looking = this.#taskFailure(executions);
     try {
       await clock.flowing(() => Promise.race([this.#result(), this.#problem, workersBroken, looking, this.#tooLong()]));

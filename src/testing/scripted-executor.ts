@@ -52,10 +52,9 @@ export class ScriptedExecutor implements Executor {
   /** Keys that were stopped before anybody submitted them. */
   readonly #forestalled = new Map<string, JobStop>();
   readonly #started = new Map<string, number>();
-  /** Memories of watches that another has taken the place of. */
-  readonly #retired = new WeakSet<object>();
-  /** By job, the memory of the watch that waits for it now, and what ends its waiting. */
-  readonly #watches = new Map<string, { memory: object; scheduledAtMs: number; replaced: AbortController }>();
+  /** Executions, by run id, on whose behalf nobody sleeps any more. */
+  readonly #left = new Set<string>();
+  readonly #sleeps = new Set<Sleep>();
 
   constructor(deps: ScriptedExecutorDeps) {
     this.kind = deps.kind;
@@ -97,7 +96,7 @@ export class ScriptedExecutor implements Executor {
     const job = this.#jobOf(handle.key);
     const now = await this.#deps.clock.now();
     await job.advanceTo(now);
-    if (!job.ended.signal.aborted && memory !== undefined) await job.advanceTo(await this.#waitFor(job, memory, now));
+    if (!job.ended.signal.aborted && memory !== undefined) await job.advanceTo(await this.#waitFor(job, now));
     return job.seen;
   }
 
@@ -160,31 +159,50 @@ export class ScriptedExecutor implements Executor {
   }
 
   /**
-   * Sleeps until the job's script goes on, or the job is stopped; resolves to a time that has been reached. One watch a
-   * job sleeps at a time: after continue-as-new the watch of the execution before still waits here, on behalf of an
-   * activity that holds no lock any more. It wakes up with the job's end or its own.
+   * Ends every sleep on behalf of an execution that has closed, and has none begin any more. Once this has resolved, each
+   * activity that the execution has left holds time again, and can be given back by whoever counts them.
    */
-  async #waitFor(job: ScriptedJob, memory: object, nowMs: number): Promise<number> {
+  async leave(runId: string): Promise<void> {
+    this.#left.add(runId);
+    const sleeps = [...this.#sleeps].filter((sleep) => sleep.runId === runId);
+    for (const { left } of sleeps) left.abort();
+    await Promise.allSettled(sleeps.map(({ slept }) => slept));
+  }
+
+  /**
+   * Sleeps until the job's script goes on, or the job is stopped; resolves to a time that has been reached. After
+   * continue-as-new the watch of the execution before still waits here: it wakes up with the job's end or its own.
+   */
+  async #waitFor(job: ScriptedJob, nowMs: number): Promise<number> {
     const { cancellationSignal, info } = Context.current();
-    const scheduledAtMs = info.currentAttemptScheduledTimestampMs;
+    const runId = info.workflowExecution?.runId ?? '';
     const over = AbortSignal.any([job.ended.signal, cancellationSignal]);
-    const { key, run } = job.request;
-    let watch = this.#watches.get(key);
-    // Newer by when it was scheduled: the older one may come to its first look last, and is then cancelled at its first heartbeat.
-    if (watch !== undefined && watch.memory !== memory && watch.scheduledAtMs > scheduledAtMs) this.#retired.add(memory);
-    if (watch?.memory !== memory && !this.#retired.has(memory)) {
-      if (watch !== undefined) this.#retired.add(watch.memory);
-      watch?.replaced.abort();
-      watch = { memory, scheduledAtMs, replaced: new AbortController() };
-      this.#watches.set(key, watch);
+    if (!this.#left.has(runId)) {
+      const nextMs = Math.min(job.nextAtMs() ?? this.#deps.runOf(job.request.run)?.horizonMs ?? nowMs, job.request.serves === true && !job.isReady ? nowMs + READY_LOOK_MS : Infinity);
+      if (await this.#sleep(runId, nextMs, over, nowMs)) return nextMs;
     }
-    if (watch?.memory === memory) {
-      const nextMs = Math.min(job.nextAtMs() ?? this.#deps.runOf(run)?.horizonMs ?? nowMs, job.request.serves === true && !job.isReady ? nowMs + READY_LOOK_MS : Infinity);
-      if (await this.#deps.clock.sleepUntil(nextMs, { signal: AbortSignal.any([over, watch.replaced.signal]), fromMs: nowMs })) return nextMs;
-    }
-    if (this.#retired.has(memory)) await whenAborted(over);
+    if (this.#left.has(runId)) await whenAborted(over);
     return nowMs;
   }
+
+  async #sleep(runId: string, atMs: number, over: AbortSignal, fromMs: number): Promise<boolean> {
+    const left = new AbortController();
+    const slept = this.#deps.clock.sleepUntil(atMs, { signal: AbortSignal.any([over, left.signal]), fromMs });
+    const sleep = { runId, left, slept };
+    this.#sleeps.add(sleep);
+    try {
+      return await slept;
+    } finally {
+      this.#sleeps.delete(sleep);
+    }
+  }
+}
+
+/** What a watch waits in, and for which execution. */
+interface Sleep {
+  runId: string;
+  left: AbortController;
+  slept: Promise<boolean>;
 }
 
 function whenAborted(signal: AbortSignal): Promise<void> {

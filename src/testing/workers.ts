@@ -42,6 +42,8 @@ export interface WorkersInput {
 
 export interface RehearsalWorkers {
   jobsOf: (run: string) => readonly ScriptedJob[];
+  /** Ends what sleeps on behalf of a closed execution; told by its run id. */
+  leave: (runId: string) => Promise<void>;
   /** Rejects when a worker breaks. */
   broken: Promise<never>;
   /** Puts a worker with other workflow code in the place of the one that there is. */
@@ -103,6 +105,9 @@ export async function startWorkers(input: WorkersInput): Promise<RehearsalWorker
       running[0] = started(next);
     },
     jobsOf: (run) => [...executors.values()].flatMap((executor) => executor.jobs).filter((job) => job.request.run === run).sort((a, b) => a.startedAtMs - b.startedAtMs),
+    async leave(runId) {
+      await Promise.all([...executors.values()].map((executor) => executor.leave(runId)));
+    },
     broken,
     async stop() {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
