@@ -95,12 +95,17 @@ function failureIn(events: readonly HistoryEvent[]): string | undefined {
 
 /** How many activities and workflow tasks were scheduled and have no end; a run that is terminated may leave a task of either. */
 export function tasksUnderWay(events: readonly HistoryEvent[]): number {
-  let count = 0;
+  let activities = 0;
   for (const event of events) {
-    if ((event.activityTaskScheduledEventAttributes ?? event.workflowTaskScheduledEventAttributes) != null) count += 1;
-    const activityEnded = event.activityTaskCompletedEventAttributes ?? event.activityTaskFailedEventAttributes ?? event.activityTaskTimedOutEventAttributes ?? event.activityTaskCanceledEventAttributes;
-    const taskEnded = event.workflowTaskCompletedEventAttributes ?? event.workflowTaskFailedEventAttributes ?? event.workflowTaskTimedOutEventAttributes;
-    if ((activityEnded ?? taskEnded) != null) count -= 1;
+    if (event.activityTaskScheduledEventAttributes != null) activities += 1;
+    if ((event.activityTaskCompletedEventAttributes ?? event.activityTaskFailedEventAttributes ?? event.activityTaskTimedOutEventAttributes ?? event.activityTaskCanceledEventAttributes) != null) activities -= 1;
   }
-  return count;
+  return activities + (workflowTaskUnderWay(events) ? 1 : 0);
+}
+
+/** A run has one workflow task at a time. */
+export function workflowTaskUnderWay(events: readonly HistoryEvent[]): boolean {
+  const ended = (event: HistoryEvent): boolean => (event.workflowTaskCompletedEventAttributes ?? event.workflowTaskFailedEventAttributes ?? event.workflowTaskTimedOutEventAttributes) != null;
+  const last = events.findLast((event) => event.workflowTaskScheduledEventAttributes != null || ended(event));
+  return last !== undefined && !ended(last);
 }

@@ -12,4 +12,5 @@ export { createRehearsal, type Deployed, type Rehearsal, type RehearsalOptions, 
 export { RehearsalError, type RehearsalErrorCode } from './rehearsal-error.js';
 export type { RehearsalOutcome, RehearsalRun, RehearsedJob } from './run.js';
 export type { GivenAnswer } from './gate-answers.js';
+export type { RehearsalLog } from './test-environment.js';
 export type { RunScript } from './script.js';

@@ -22,7 +22,7 @@ import { RehearsalError } from './rehearsal-error.js';
 import { RehearsalRun } from './run.js';
 import { ScriptInUse, type OutputContent, type RunScript } from './script.js';
 import { SkippedTime } from './skipped-time.js';
-import { startTestEnvironment } from './test-environment.js';
+import { startTestEnvironment, type RehearsalLog } from './test-environment.js';
 import { testServerClient } from './test-server-client.js';
 import { startWorkers, type RehearsalWorkers, type WorkflowBundle } from './workers.js';
 
@@ -41,6 +41,8 @@ export interface RehearsalOptions {
   specDir?: string;
   /** Where a fetched test server is kept. Default: the tools folder of `$FERRY_HOME`. */
   toolsDir?: string;
+  /** From which level on the SDK's log is printed. Default `error`. Counts for the first rehearsal of a process, and where nobody has installed a `Runtime`. */
+  log?: RehearsalLog;
   /** Told before something slow, one line: the download of the test server. */
   onProgress?: (message: string) => void;
 }
@@ -89,7 +91,7 @@ export async function createRehearsal(options: RehearsalOptions = {}): Promise<R
   const home = await mkdtemp(join(tmpdir(), 'modelferry-rehearsal-'));
   let environment: TestWorkflowEnvironment | undefined;
   try {
-    environment = await startTestEnvironment(found.path);
+    environment = await startTestEnvironment(found.path, options.log ?? 'error');
     return await open({ environment, home, site, options, horizonAfterMs });
   } catch (error) {
     await environment?.teardown();
@@ -159,7 +161,7 @@ async function open({ environment, home, site, options, horizonAfterMs }: OpenIn
     addArtifact: keep,
     async deploy(code) {
       own = { ...own, ...(await ownOf(code)) };
-      await workers.deploy(await bundleOf(code));
+      await workers.deploy(await bundleOf(code), [...runs.keys()]);
     },
     close() {
       closing ??= (async () => {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowFailedError, type Client, type WorkflowHandle } from '@temporalio/client';
 import { readRun, queryState } from '../client/describe.js';
 import { decide } from '../client/decide.js';
+import { STATE } from '../domain/names.js';
 import { ClientError } from '../client/errors.js';
 import type { Decision } from '../domain/decision.js';
 import type { DecisionAnswer } from '../domain/gate.js';
@@ -18,6 +19,9 @@ const QUERY_TIMEOUT_MS = 10_000;
 
 /** How often a run that has not ended is looked at: for a workflow task that fails, and for one that has continued as new. */
 const LOOK_EVERY_MS = 50;
+
+/** A task that is under way when a run does not answer has failed within two seconds, or is no reason. */
+const FAILURE_LOOKS = 40;
 
 /** One start of a job, as it went. */
 export interface RehearsedJob {
@@ -172,7 +176,7 @@ export class RehearsalRun {
       await clock.flowing(() => Promise.race([this.#result(), this.#problem, workersBroken, looking, this.#tooLong()]));
     } catch (error) {
       // A workflow that fails its task answers nobody either.
-      const failure = error instanceof ClientError && error.code === 'no_worker' ? await executions.lastFailure() : undefined;
+      const failure = error instanceof ClientError && error.code === 'no_worker' ? await this.#whyNoAnswer(executions) : undefined;
       await this.handle.terminate('the rehearsal failed').catch(() => undefined); // it may have ended meanwhile, and the error below is what counts
       throw failure === undefined ? error : broken(this.id, failure);
     } finally {
@@ -192,6 +196,22 @@ export class RehearsalRun {
       await this.#deps.client.withAbortSignal(this.#ended.signal, () => this.handle.result());
     } catch (error) {
       if (!(error instanceof WorkflowFailedError)) throw error;
+    }
+  }
+
+  /** Its task has failed, or is about to; or a worker whose code does not fit the run's history has no task, but says so when it is asked. */
+  async #whyNoAnswer(executions: Executions): Promise<string | undefined> {
+    for (let look = 0; look < FAILURE_LOOKS; look++) {
+      const failure = await executions.lastFailure();
+      if (failure !== undefined) return failure;
+      await delay(LOOK_EVERY_MS);
+    }
+    try {
+      await this.#deps.client.connection.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => this.handle.query(STATE));
+      return undefined;
+    } catch (error) {
+      const cause = error instanceof Error ? (error.cause ?? error) : error;
+      return cause instanceof Error ? cause.message : String(cause);
     }
   }
 

@@ -14,6 +14,7 @@ import { ScriptedExecutor } from './scripted-executor.js';
 import type { RehearsalRun } from './run.js';
 import type { KeepOutput, ScriptedJob } from './scripted-job.js';
 import type { SkippedTime } from './skipped-time.js';
+import { forgetWorker, workerIsDone } from './sticky.js';
 
 /** Far above what one run has at a time: a watch that waits for a slot would hold the clock. */
 const MAX_JOB_ACTIVITIES = 2000;
@@ -46,8 +47,8 @@ export interface RehearsalWorkers {
   leave: (runId: string) => Promise<void>;
   /** Rejects when a worker breaks. */
   broken: Promise<never>;
-  /** Puts a worker with other workflow code in the place of the one that there is. */
-  deploy: (bundle: WorkflowBundle) => Promise<void>;
+  /** Puts a worker with other workflow code in the place of the one that there is, which has these runs. */
+  deploy: (bundle: WorkflowBundle, runs: readonly string[]) => Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -73,9 +74,6 @@ export async function startWorkers(input: WorkersInput): Promise<RehearsalWorker
       ...common,
       taskQueue: WORKFLOW_QUEUE,
       workflowBundle: bundle,
-      // Each task replays its run from the start: code that is not deterministic is found at once, and a worker that was
-      // replaced keeps nobody waiting (the server goes on offering it the runs that it had in memory).
-      maxCachedWorkflows: 0,
       activities: { ...createSiteActivities({ siteView }), ...createArtifactActivities({ store }), ...createReleaseActivities({ store, siteView, client, releasesRoot }), ...createRunActivities({ store, client }) },
       sinks,
     });
@@ -95,11 +93,15 @@ export async function startWorkers(input: WorkersInput): Promise<RehearsalWorker
   };
   const running = workers.map(started);
   return {
-    async deploy(bundle) {
+    async deploy(bundle, runs) {
       const [old] = workers;
+      await Promise.all(runs.map((run) => workerIsDone(client, run)));
+      // Before as well: what comes up while the old one stops is then left to the new one.
+      await Promise.all(runs.map((run) => forgetWorker(client, run)));
       // One after the other, since a process may not have two workers of one queue. What the old one had in memory is replayed.
       if (old?.getState() === 'RUNNING') old.shutdown();
       await running[0];
+      await Promise.all(runs.map((run) => forgetWorker(client, run)));
       const next = await workflowWorker(bundle);
       workers[0] = next;
       running[0] = started(next);
