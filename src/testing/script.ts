@@ -59,7 +59,7 @@ const GateAnswer = Decision.pick({ verdict: true, approver: true, role: true, re
 export type GateAnswer = z.infer<typeof GateAnswer>;
 
 const Script = z.strictObject({
-  /** By stage, one entry for each job of it in the order of their starts; servers as `validateOnAscend.reference`. A stage that is not named does its work in a minute. */
+  /** By stage, one entry for each job of it in the order of their starts; servers as `validateOnAscend.reference`, items as `evaluate-mmlu` or all of them as `evaluate`. A stage that is not named does its work in a minute. */
   jobs: z.record(z.string(), z.array(ScriptedJob).max(MAX_ENTRIES)).default({}),
   /** By gate: `approve`, or `repair.` and the stage. A gate that nobody answers runs into its deadline. */
   gates: z.record(z.string(), z.array(GateAnswer).max(MAX_ENTRIES)).default({}),
@@ -85,13 +85,19 @@ export class ScriptInUse {
     this.#gates = new Map(Object.entries(parsed.data.gates));
   }
 
-  /** The entry of the next job of a stage or server. @throws RehearsalError `unscripted` when all are used up. */
-  takeJob(name: string, isServer: boolean): JobScript {
-    const entries = this.#jobs.get(name);
+  /**
+   * The entry of the next job of a stage or server. `fanOut` is the stage whose item it is: an item that has no entries of
+   * its own goes by those, from the first one on, as each other item does.
+   * @throws RehearsalError `unscripted` when all are used up.
+   */
+  takeJob({ name, fanOut, isServer }: { name: string; fanOut?: string; isServer: boolean }): JobScript {
+    const listed = fanOut !== undefined && !this.#jobs.has(name) ? fanOut : name;
+    const entries = this.#jobs.get(listed);
     if (entries === undefined) return isServer ? UNNAMED_SERVER : UNNAMED_JOB;
     const index = this.#take(`jobs.${name}`);
     const entry = entries[index];
-    if (entry === undefined) throw new RehearsalError('unscripted', `${name} started its job ${index + 1}, and the script has ${entries.length} under jobs.${name}; add an entry, or leave ${name} out to have all of its jobs succeed`);
+    if (entry === undefined) throw new RehearsalError('unscripted', `${name} started its job ${index + 1}, and the script has ${entries.length} under jobs.${listed}; add an entry, or leave ${listed} out to have all of its jobs succeed`);
+    if (listed !== name) this.#taken.set(`jobs.${listed}`, Math.max(index + 1, this.#taken.get(`jobs.${listed}`) ?? 0));
     return entry;
   }
 

@@ -3,6 +3,7 @@ import { ExecutorError, type Executor, type JobStop, type RenderedJob } from '..
 import { requestDigest } from '../activities/jobs/executors/request-digest.js';
 import type { ArtifactStore } from '../activities/artifacts/stores/store.js';
 import { createExecutorListing } from './job-listing.js';
+import { itemStage } from '../domain/pipeline.js';
 import type { CheckpointRecord, ExecutorKind, JobHandle, JobIdentity, JobListing, JobObservation, JobRequest } from '../domain/job.js';
 import type { JobFilter } from '../engines/jobs/list.js';
 import type { LogTail } from '../engines/jobs/tail.js';
@@ -136,7 +137,8 @@ export class ScriptedExecutor implements Executor {
     const ordinal = (this.#started.get(`${run} ${name}`) ?? 0) + 1;
     this.#started.set(`${run} ${name}`, ordinal);
     try {
-      const entry = scripted.script.takeJob(name, server !== undefined);
+      const of = fanOutOf(request);
+      const entry = scripted.script.takeJob({ name, isServer: server !== undefined, ...(of !== undefined && { fanOut: server === undefined ? of : `${of}.${server}` }) });
       const { resume, passedOver } = this.#resumeOf(request);
       const handle: JobHandle = { key, executor: this.#deps.executorId, kind: this.kind, jobDir: `rehearsed/${key}`, logPath: `rehearsed/${key}/log`, host: 'rehearsed', hostId: 'rehearsed', bootId: 'rehearsed', pid: 0, pidStartedAt: new Date(startedAtMs).toISOString() };
       const job = new ScriptedJob({ request, handle, script: entry, ordinal, startedAtMs, resume, passedOver, keep: this.#deps.keep });
@@ -203,6 +205,12 @@ interface Sleep {
   runId: string;
   left: AbortController;
   slept: Promise<boolean>;
+}
+
+/** The stage whose item a job works on; undefined for the job of a stage that was called once. */
+function fanOutOf({ stage, params: { item } }: JobRequest): string | undefined {
+  const of = typeof item === 'string' ? stage.slice(0, -item.length - 1) : '';
+  return of !== '' && itemStage(of, String(item)) === stage ? of : undefined;
 }
 
 function whenAborted(signal: AbortSignal): Promise<void> {
