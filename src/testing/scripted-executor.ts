@@ -28,7 +28,7 @@ export interface ScriptedRun {
 export interface ScriptedExecutorDeps {
   executorId: string;
   kind: ExecutorKind;
-  clock: SkippedTime;
+  clock: Pick<SkippedTime, 'now' | 'sleepUntil'>;
   store: ArtifactStore;
   keep: KeepOutput;
   /** The run that a job belongs to; undefined for one that this rehearsal did not start. */
