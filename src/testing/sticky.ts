@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isGrpcServiceError, type Client } from '@temporalio/client';
+import { WorkflowNotFoundError, isGrpcServiceError, type Client } from '@temporalio/client';
 import { workflowTaskUnderWay } from './executions.js';
 
 /** How long a workflow task may be under way before its run is moved all the same: one that fails is under way for ever. */
@@ -14,6 +14,7 @@ const NO_HISTORY = -1;
 
 /** Resolves when the worker is done with what the run has for it now. */
 export async function workerIsDone(client: Client, run: string): Promise<void> {
+  if ((await openRunId(client, run)) === undefined) return;
   const untilMs = performance.now() + TASK_WITHIN_MS;
   const taskUnderWay = async (): Promise<boolean> => {
     const { events } = await client.workflow.getHandle(run).fetchHistory();
@@ -29,13 +30,24 @@ export async function workerIsDone(client: Client, run: string): Promise<void> {
  * completeWorkflowTaskUpdate), which changes nothing else and leaves no event.
  */
 export async function forgetWorker(client: Client, run: string): Promise<void> {
-  const { runId, status } = await client.workflow.getHandle(run).describe();
-  if (status.name !== 'RUNNING') return;
+  const runId = await openRunId(client, run);
+  if (runId === undefined) return;
   const { namespace } = client.options;
   try {
     await client.workflowService.respondWorkflowTaskCompleted({ namespace, taskToken: tokenOf([namespace, run, runId], NO_HISTORY), identity: 'rehearsal' });
   } catch (error) {
     if (!isGrpcServiceError(error) || Number(error.code) !== NOT_FOUND) throw error;
+  }
+}
+
+/** Undefined for a run that has ended, or whose start was refused. */
+async function openRunId(client: Client, run: string): Promise<string | undefined> {
+  try {
+    const { runId, status } = await client.workflow.getHandle(run).describe();
+    return status.name === 'RUNNING' ? runId : undefined;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
   }
 }
 

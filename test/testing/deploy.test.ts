@@ -33,6 +33,11 @@ describe('a run that is parked at a gate for a month', () => {
     expect(outcome.tookMs / DAY_MS).toBeGreaterThan(30 + 1 / 25);
   });
 
+  it('while a run whose start was refused keeps no deploy', async () => {
+    await expect(env.start({ ...SPEC, pipeline: 'noSuchPipeline' }, { id: 'refused' })).rejects.toThrow(/noSuchPipeline/);
+    await env.deploy({ pipelines: version(2) });
+  });
+
   it('is told at once when the new code does something else without patched()', async () => {
     await env.deploy({ pipelines: version(1) });
     const run = await env.start(SPEC, { id: 'broken', script: SIGNED });

@@ -16,8 +16,8 @@ afterAll(() => env?.close());
 const spec = (pipeline: string, params: RunSpecInput['params'] = {}): RunSpecInput => ({ schema: 'modelferry.run/1', pipeline, model: 'tiny', version: '1', params });
 const APPROVED: RunScript['gates'] = { approve: [{ verdict: 'approve', approver: 'demo-manager', reason: 'good' }] };
 const of = (jobs: readonly RehearsedJob[], stage: string): RehearsedJob[] => jobs.filter((job) => job.stage === stage);
-/** When a job began and ended, in hours since `from`. */
-const hours = ({ startedAt, endedAt }: RehearsedJob, from: string): [number, number] => [startedAt, endedAt ?? ''].map((at) => Math.round((Date.parse(at) - Date.parse(from)) / HOUR_MS)) as [number, number];
+/** When a job began and ended, in hours since `from`; `+ 0` since a millisecond before it rounds to -0. */
+const hours = ({ startedAt, endedAt }: RehearsedJob, from: string): [number, number] => [startedAt, endedAt ?? ''].map((at) => Math.round((Date.parse(at) - Date.parse(from)) / HOUR_MS) + 0) as [number, number];
 
 describe('the items of a fan-out', () => {
   it('overlap as far as the limit lets them: four of an hour each take two hours by two', async () => {
