@@ -26,6 +26,7 @@ import { startTestEnvironment, type RehearsalLog } from './test-environment.js';
 import { testServerClient } from './test-server-client.js';
 import { startWorkers, type RehearsalWorkers, type WorkflowBundle } from './workers.js';
 
+/** How a rehearsal is set up; nothing needs to be given. Durations are texts such as `30 days`. */
 export interface RehearsalOptions {
   /** The module that exports pipelines of your own, compiled: `dist/pipelines.js`. It is bundled as a worker does it. */
   pipelines?: string;
@@ -47,6 +48,7 @@ export interface RehearsalOptions {
   onProgress?: (message: string) => void;
 }
 
+/** How a run of a rehearsal is begun, and what happens to it. */
 export interface StartOptions {
   /** Default: made of model, version and a random end. */
   id?: string;
