@@ -8,7 +8,7 @@ const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 for (const name of readdirSync(at('dist'), { recursive: true })) {
   const file = join(at('dist'), name);
   // The bundles are written whole by their own scripts.
-  if (name.startsWith('bundle') || name === 'workflow-bundle.js' || !statSync(file).isFile()) continue;
+  if (name.startsWith('bundle') || /^workflow-bundle(?:-encrypted)?\.js$/.test(name) || !statSync(file).isFile()) continue;
   if (existsSync(join(at('src'), name.replace(/(?:\.d\.ts|\.js)$/, '.ts')))) continue;
   rmSync(file);
   process.stderr.write(`removed ${relative(at('.'), file)}: its source is gone\n`);
