@@ -8,7 +8,9 @@
  * that die; damaged checkpoints; schedules, and so the sweep; visibility, of which the server has `describe` alone.
  * docs/testing.md has each difference.
  */
-export { createRehearsal, type Deployed, type Rehearsal, type RehearsalOptions, type StartOptions } from './rehearsal.js';
+export { createRehearsal, type Rehearsal, type RehearsalOptions, type StartOptions } from './rehearsal.js';
+export type { Deployed } from './bundle.js';
+export { recordHistory, replayHistories, type RecordOptions, type ReplayOptions } from './histories.js';
 export { RehearsalError, type RehearsalErrorCode } from './rehearsal-error.js';
 export type { RehearsalOutcome, RehearsalRun, RehearsedJob } from './run.js';
 export type { GivenAnswer } from './gate-answers.js';

@@ -13,9 +13,9 @@ import type { Pipelines, RunSpecInput } from '../domain/spec.js';
 import { LocalStore } from '../engines/artifacts/local-store.js';
 import { loadPipelines } from '../engines/config/load-pipelines.js';
 import { findArtifact, packSource } from '../engines/config/pack-sources.js';
-import { packageFile } from '../engines/package-files.js';
 import { findServer } from '../engines/temporal-server/find-server.js';
 import { TEST_SERVER } from '../engines/temporal-server/server-program.js';
+import { bundleOf, type Deployed } from './bundle.js';
 import { surroundings } from './environment.js';
 import { outputKeeper } from './outputs.js';
 import { RehearsalError } from './rehearsal-error.js';
@@ -24,14 +24,10 @@ import { ScriptInUse, type OutputContent, type RunScript } from './script.js';
 import { SkippedTime } from './skipped-time.js';
 import { startTestEnvironment, type RehearsalLog } from './test-environment.js';
 import { testServerClient } from './test-server-client.js';
-import { startWorkers, type RehearsalWorkers, type WorkflowBundle } from './workers.js';
+import { startWorkers, type RehearsalWorkers } from './workers.js';
 
 /** How a rehearsal is set up; nothing needs to be given. Durations are texts such as `30 days`. */
-export interface RehearsalOptions {
-  /** The module that exports pipelines of your own, compiled: `dist/pipelines.js`. It is bundled as a worker does it. */
-  pipelines?: string;
-  /** Workflow code that is bundled already: its path, or the code itself. Default: of `pipelines`, or the package's own. */
-  bundle?: string | { code: string };
+export interface RehearsalOptions extends Deployed {
   /** A site file's content; its store, release folder, hosts and secrets are stood in for. Default: one approver, `demo-manager`. */
   site?: SiteInput;
   /** When the rehearsal begins, in ISO 8601 UTC: the machine's time or later. Default: the machine's time. */
@@ -75,9 +71,6 @@ export interface Rehearsal {
   /** Ends the worker and the server, and removes what they wrote. Safe to call twice. */
   close(): Promise<void>;
 }
-
-/** Workflow code to go on with, as the options of the same names say it. */
-export type Deployed = Pick<RehearsalOptions, 'pipelines' | 'bundle'>;
 
 const DEFAULT_HORIZON = '3650 days';
 
@@ -176,14 +169,6 @@ async function open({ environment, home, site, options, horizonAfterMs }: OpenIn
       return closing;
     },
   };
-}
-
-async function bundleOf({ bundle, pipelines }: Deployed): Promise<WorkflowBundle> {
-  if (typeof bundle === 'object') return bundle;
-  if (bundle !== undefined) return { codePath: bundle };
-  if (pipelines === undefined) return { codePath: packageFile('dist/workflow-bundle.js') };
-  const { bundlePipelines } = await import('../workers/bundle-pipelines.js');
-  return await bundlePipelines({ file: resolve(pipelines) });
 }
 
 /** The descriptions by which specs of one's own pipelines are checked. */

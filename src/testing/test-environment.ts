@@ -24,7 +24,7 @@ export async function startTestEnvironment(binary: string, log: RehearsalLog): P
  * warns about what is so by design here: the test server's version, queues without workflows, tasks of closed executions,
  * and a stack for each run that ends as rejected. No handlers of signals: Ctrl-C is the test runner's.
  */
-async function installRuntime(log: RehearsalLog): Promise<void> {
+export async function installRuntime(log: RehearsalLog): Promise<void> {
   const { DefaultLogger, Runtime, makeTelemetryFilterString } = await import('@temporalio/worker');
   const { IllegalStateError } = await import('@temporalio/common');
   const level = LEVELS[log];
