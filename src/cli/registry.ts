@@ -25,6 +25,7 @@ export interface CommandEntry {
 
 /** Every command, in the order of the help. Nothing here loads one. */
 export const COMMANDS: readonly CommandEntry[] = [
+  { name: 'init', summary: 'make a project that runs, tests and type-checks at once', takes: [], load: () => import('./commands/init.js') },
   { name: 'dev', summary: 'run a Temporal server with its Web UI and a worker on this machine', takes: ['server', 'site', 'pipelines'], signals: 'own', load: () => import('./commands/dev.js') },
   { name: 'demo', summary: 'bring a small real model from text to an approved release, on this machine', takes: ['server', 'site'], signals: 'own', load: () => import('./commands/demo.js') },
   { name: 'worker', summary: 'run a worker for this site', takes: ['server', 'site', 'pipelines'], signals: 'tell', load: () => import('./commands/worker.js') },

@@ -19,6 +19,12 @@ export const packageFile = (path: string): string => join(packageRoot(), path);
 /** What this package's package.json says its version is. */
 export const packageVersion = (): string => manifestOf(packageRoot())?.version ?? 'unknown';
 
+/** What this package's package.json says of its version and of the tools that it is built and tested with. */
+export function packageManifest(): { version: string; devDependencies: Readonly<Record<string, string>> } {
+  const { version = 'unknown', devDependencies = {} } = manifestOf(packageRoot()) ?? {};
+  return { version, devDependencies };
+}
+
 /** The nearest folder from `from` upwards that is modelferry's own. */
 export function findPackageRoot(from: string): string {
   for (let folder = from; ; folder = dirname(folder)) {
@@ -27,11 +33,17 @@ export function findPackageRoot(from: string): string {
   }
 }
 
-function manifestOf(folder: string): { name?: string; version?: string } | undefined {
+interface PackageManifest {
+  name?: string;
+  version?: string;
+  devDependencies?: Record<string, string>;
+}
+
+function manifestOf(folder: string): PackageManifest | undefined {
   const path = join(folder, 'package.json');
   if (!existsSync(path)) return undefined;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as { name?: string; version?: string };
+    return JSON.parse(readFileSync(path, 'utf8')) as PackageManifest;
   } catch {
     // Somebody else's broken package.json further up is no reason to stop.
     return undefined;

@@ -1,21 +1,15 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import type { temporal } from '@temporalio/proto';
 import { messageOf } from '../client/errors.js';
 import { RunId } from '../domain/ids.js';
 import { createAtomically } from '../engines/artifacts/durable-file.js';
 import { packageFile } from '../engines/package-files.js';
 import { bundleOf, type Deployed } from './bundle.js';
+import { historyText, parseHistory, type History } from './history-json.js';
 import { RehearsalError } from './rehearsal-error.js';
 import type { RehearsalRun } from './run.js';
 import { installRuntime } from './test-environment.js';
-
-type History = temporal.api.history.v1.IHistory;
-
-/** What a history says of the machine that it was recorded on, and what replay does not look at. */
-const OF_THE_MACHINE = new Set(['stackTrace', 'identity']);
 
 export interface RecordOptions {
   /** A rehearsed run, open or ended. */
@@ -44,10 +38,8 @@ export async function recordHistory({ run, folder, name = run.id }: RecordOption
   }
   await mkdir(folder, { recursive: true });
   // The first one last: it says that the others are there.
-  return [...chain.entries()].toReversed().flatMap(([i, history]) => (createAtomically(fileOf(i + 1), textOf(history)) ? [fileOf(i + 1)] : [])).toReversed();
+  return [...chain.entries()].toReversed().flatMap(([i, history]) => (createAtomically(fileOf(i + 1), historyText(history)) ? [fileOf(i + 1)] : [])).toReversed();
 }
-
-const textOf = (history: History): string => `${JSON.stringify(JSON.parse(historyToJSON(history)), (key, value: unknown) => (OF_THE_MACHINE.has(key) ? '' : value))}\n`;
 
 export interface ReplayOptions extends Deployed {
   /** The folder of recorded histories: every `.json` file in it. */
@@ -67,7 +59,7 @@ export async function replayHistories({ folder, ...code }: ReplayOptions): Promi
   const recorded: { name: string; workflowId: string; history: History }[] = [];
   for (const name of names) {
     try {
-      const history = historyFromJSON(JSON.parse(await readFile(join(folder, name), 'utf8')));
+      const history = parseHistory(await readFile(join(folder, name), 'utf8'));
       // A server since 1.24 says the id in the history; the name of the file will do for replay.
       recorded.push({ name, workflowId: history.events?.[0]?.workflowExecutionStartedEventAttributes?.workflowId || name, history });
     } catch (error) {

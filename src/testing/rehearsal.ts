@@ -12,6 +12,7 @@ import { BUILT_IN_SITE, Site, type SiteInput } from '../domain/site.js';
 import type { Pipelines, RunSpecInput } from '../domain/spec.js';
 import { LocalStore } from '../engines/artifacts/local-store.js';
 import { loadPipelines } from '../engines/config/load-pipelines.js';
+import { loadSpec } from '../engines/config/load-spec.js';
 import { findArtifact, packSource } from '../engines/config/pack-sources.js';
 import { findServer } from '../engines/temporal-server/find-server.js';
 import { TEST_SERVER } from '../engines/temporal-server/server-program.js';
@@ -58,8 +59,11 @@ export interface StartOptions {
 /** A server whose time can be skipped, with a worker on it whose jobs and people follow scripts. */
 export interface Rehearsal {
   readonly client: Client;
-  /** Starts a run as `ferry start` does. @throws ClientError, StoreError, RehearsalError `script_invalid` */
-  start(spec: RunSpecInput, options?: StartOptions): Promise<RehearsalRun>;
+  /**
+   * Starts a run as `ferry start` does: of a spec, or of the spec's file, by its path from `specDir`.
+   * @throws ClientError, StoreError, InvalidDocument for a file that is no spec; RehearsalError `script_invalid`
+   */
+  start(spec: RunSpecInput | string, options?: StartOptions): Promise<RehearsalRun>;
   /** Lets so much time pass: `30 days`, or milliseconds. Not while `finished` of a run is waited for. */
   sleep(duration: string | number): Promise<void>;
   /** The skipped time. */
@@ -130,9 +134,10 @@ async function open({ environment, home, site, options, horizonAfterMs }: OpenIn
   let closing: Promise<void> | undefined;
   return {
     client,
-    async start(spec, { id, requestedBy = 'requester', script: written = {}, rehearsal } = {}) {
+    async start(given, { id, requestedBy = 'requester', script: written = {}, rehearsal } = {}) {
       const script = new ScriptInUse(written);
-      const dir = options.specDir ?? process.cwd();
+      const cwd = options.specDir ?? process.cwd();
+      const { input: spec, dir } = typeof given === 'string' ? await loadSpec({ file: given, cwd, own: async () => own }) : { input: given, dir: cwd };
       const run = id ?? `${spec.model}-${spec.version}-rehearsal-${runs.size + 1}`;
       if (runs.has(run)) throw new RehearsalError('script_invalid', `This rehearsal has a run ${run} already; give another id`);
       const made = new RehearsalRun({ run, client, clock, script, horizonMs: (await clock.now()) + horizonAfterMs, jobsOf: workers.jobsOf, leave: workers.leave, broken: workers.broken });
