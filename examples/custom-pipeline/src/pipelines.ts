@@ -8,7 +8,7 @@ const tune = jobStage({
   title: 'Tune',
   consumes: { corpus },
   produces: { model },
-  job: { command: ['node', 'jobs/tune.mjs'], params: { steps: 20 } },
+  job: { command: ['node', 'tune.mjs'], params: { steps: 20 } },
 });
 
 const approve = approvalStage({ consumes: { model }, deadline: '30 days' });

@@ -5,8 +5,8 @@ const model = artifact('model', { dtype: 'fp32', layout: 'json' });
 const evaluation = artifact('evaluation');
 
 // The job finds its item as `item` among its parameters.
-const evaluate = jobStage({ title: 'Evaluate', consumes: { model }, produces: { score: evaluation }, job: { command: ['node', 'jobs/evaluate.mjs'] } });
-const summarise = jobStage({ title: 'Summarise', consumes: { scores: { ...evaluation, many: true } }, produces: { summary: evaluation }, job: { command: ['node', 'jobs/summarise.mjs'] } });
+const evaluate = jobStage({ title: 'Evaluate', consumes: { model }, produces: { score: evaluation }, job: { command: ['node', 'evaluate.mjs'] } });
+const summarise = jobStage({ title: 'Summarise', consumes: { scores: { ...evaluation, many: true } }, produces: { summary: evaluation }, job: { command: ['node', 'summarise.mjs'] } });
 const approve = approvalStage({ consumes: { model, summary: evaluation } });
 
 /** Evaluates a model on every suite that the spec names, two at a time, and asks a person about the summary. */

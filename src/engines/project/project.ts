@@ -44,8 +44,8 @@ export function planProject({ dir, template }: { dir: string; template: Template
   planIgnored(plan, ignored);
   for (const path of files) {
     const text = templateText(template, path);
-    const there = lookAt(plan, path);
-    if (there === 'refused') continue;
+    const { text: there, refused } = lookAt(plan, path);
+    if (refused) continue;
     if (there === undefined || there === text) plan.files.push({ path, text, state: there === undefined ? 'created' : 'unchanged' });
     else plan.problems.push({ path, found: 'a file with other content', expected: 'no such file, or what the template has', suggestion: 'move it away, or name another folder' });
   }
@@ -68,8 +68,8 @@ export function writeProject({ dir, files }: Pick<ProjectPlan, 'dir' | 'files'>)
 
 function planManifest(plan: ProjectPlan, template: TemplateName): void {
   const path = 'package.json';
-  const there = lookAt(plan, path);
-  if (there === 'refused') return;
+  const { text: there, refused } = lookAt(plan, path);
+  if (refused) return;
   const existing = there === undefined ? undefined : parseManifest(plan, there);
   if (there !== undefined && existing === undefined) return;
   const own = packageManifest();
@@ -112,8 +112,8 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 /** A repository has its own list of what it leaves out, to which ours is added. */
 function planIgnored(plan: ProjectPlan, ignored: readonly string[]): void {
   const path = '.gitignore';
-  const there = lookAt(plan, path);
-  if (there === 'refused') return;
+  const { text: there, refused } = lookAt(plan, path);
+  if (refused) return;
   const bare = (line: string): string => line.trim().replaceAll(/^\/|\/$/g, '');
   const has = new Set(there?.split('\n').map(bare));
   const missing = ignored.filter((line) => !has.has(bare(line)));
@@ -123,27 +123,33 @@ function planIgnored(plan: ProjectPlan, ignored: readonly string[]): void {
   plan.files.push({ path, state, text: state === 'unchanged' ? (there ?? '') : before + missing.map((line) => `${line}\n`).join('') });
 }
 
+/** Nothing is there where neither is set. */
+interface Found {
+  text?: string;
+  refused?: boolean;
+}
+
 /**
- * What is at a path of the project: a file's text, undefined for nothing, or `refused`, with its problem in the plan. No
- * link is followed, since what is written would land outside the folder.
+ * What is at a path of the project; where nothing can be written there, the plan gets the problem. No link is followed, since
+ * what is written would land outside the folder.
  */
-function lookAt(plan: ProjectPlan, path: string): string | undefined | 'refused' {
-  const refuse = (at: string, found: string, expected: string): 'refused' => {
+function lookAt(plan: ProjectPlan, path: string): Found {
+  const refuse = (at: string, found: string, expected: string): Found => {
     if (!plan.problems.some((problem) => problem.path === at)) plan.problems.push({ path: at, found, expected, suggestion: 'move it away, or name another folder' });
-    return 'refused';
+    return { refused: true };
   };
   const parts = path.split('/');
   for (const i of parts.keys()) {
     const at = parts.slice(0, i + 1).join('/');
     const stat = lstatSync(join(plan.dir, at), { throwIfNoEntry: false });
-    if (stat === undefined) return undefined;
+    if (stat === undefined) return {};
     if (stat.isSymbolicLink()) return refuse(at, 'a symbolic link', 'a file or folder of this folder');
     const isLast = i === parts.length - 1;
     if (!isLast && !stat.isDirectory()) return refuse(at, 'a file', 'a folder, or nothing yet');
     if (isLast && !stat.isFile()) return refuse(at, stat.isDirectory() ? 'a folder' : 'no regular file', 'a file, or nothing yet');
     if (isLast && stat.size > MAX_BYTES) return refuse(at, `a file of ${stat.size} bytes`, `at most ${MAX_BYTES} bytes, or nothing yet`);
   }
-  return readFileSync(join(plan.dir, path), 'utf8');
+  return { text: readFileSync(join(plan.dir, path), 'utf8') };
 }
 
 /** Whether a path leads to a file, or through one. */
