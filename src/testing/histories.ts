@@ -89,5 +89,8 @@ async function filesIn(folder: string): Promise<string[]> {
   }
 }
 
-const whatToDo = (message: string): string =>
-  `this code does something else than the run did that was recorded here, and would break open runs like it. Put what changed under patched(), or, where no such run can be open any more, remove the file and have it recorded again. ${message}`;
+function whatToDo(message: string): string {
+  // The core prints its own failure, with a stack; what went wrong is its message.
+  const [, said] = /\bmessage: "((?:[^"\\]|\\.)+)"/.exec(message) ?? [];
+  return `this code does something else than the run did that was recorded here, and would break open runs like it. Put what changed under patched(), or, where no such run can be open any more, remove the file and have it recorded again. ${said ?? message}`;
+}

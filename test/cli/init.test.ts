@@ -153,12 +153,7 @@ describe('ferry init where something is already', () => {
     put({ jobs: 'a file' });
     mkdirSync(join(dir, 'run.yaml'));
     const { problems } = await refused('mine');
-    expect(problems.map(({ path, found }) => [path, found]).sort()).toEqual([
-      ['jobs', 'a file'],
-      ['package.json', 'a symbolic link'],
-      ['run.yaml', 'a folder'],
-      ['src', 'a symbolic link'],
-    ]);
+    expect(Object.fromEntries(problems.map(({ path, found }) => [path, found]))).toEqual({ jobs: 'a file', 'package.json': 'a symbolic link', 'run.yaml': 'a folder', src: 'a symbolic link' });
     expect(readdirSync(join(root, 'elsewhere'))).toEqual([]);
   });
 
@@ -190,7 +185,7 @@ describe('a package.json that is there', () => {
     expect(after.dependencies['modelferry']).toBe('file:modelferry.tgz');
     expect(read('package.json')).toMatch(/^\{\n\t"name"/);
     expect(changes).toEqual(expect.arrayContaining(['package.json: type: module', 'package.json: modelferry.pipelines: dist/pipelines.js']));
-    expect(kept).toEqual([expect.stringContaining('scripts.build is "make"')]);
+    expect(kept).toEqual([expect.stringContaining('scripts.build is "make"'), expect.stringContaining('typescript is "^5.9.0"')]);
     expect(next).toContain('npm install');
   });
 
@@ -210,6 +205,7 @@ describe('a package.json that is there', () => {
     ['of a project with CommonJS code', { 'package.json': '{"type":"commonjs","main":"index.js"}', 'index.js': '' }, 'package.json, type', '"commonjs"'],
     ['that is torn', { 'package.json': '{"name":' }, 'package.json', 'no JSON object'],
     ['that is a list', { 'package.json': '[]' }, 'package.json', 'no JSON object'],
+    ['whose dependencies are a list', { 'package.json': '{"name":"x","dependencies":[]}' }, 'package.json, dependencies', '[]'],
     ['whose scripts are a text', { 'package.json': '{"name":"x","scripts":"build"}' }, 'package.json, scripts', '"build"'],
   ] as const)('%s is refused, and nothing is written', async (_, files, path, found) => {
     put(files);

@@ -62,7 +62,7 @@ describe('recorded histories', () => {
   it('name each file where the code does something else without patched(), and what to do', async () => {
     const problems = await replayHistories({ folder, pipelines: version(3) });
     expect(Object.keys(problems)).toEqual(['signed.1.json', 'waiting.1.json']);
-    for (const problem of Object.values(problems)) expect(problem).toMatch(/patched\(\).+[Nn]ondeterminism/s);
+    for (const problem of Object.values(problems)) expect(problem).toMatch(/patched\(\).+recorded again\. \[TMPRL1100\] Nondeterminism error: [^"]+$/s);
   });
 
   it('name a file whose pipeline the code has no longer, and one that is no history, beside those that are well', async () => {

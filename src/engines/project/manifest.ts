@@ -37,13 +37,14 @@ export function mergeManifest({ existing, template, own, name, hasMain }: Manife
   const kept: string[] = [];
   const problems: Problem[] = [];
 
-  const section = (key: string): Json => {
-    const there = manifest[key];
-    if (there === undefined) return {};
-    if (isObject(there)) return { ...there };
-    problems.push({ path: `package.json, ${key}`, found: JSON.stringify(there), expected: 'an object' });
-    return {};
-  };
+  const sections = new Map<string, Json>();
+  for (const key of ['scripts', 'modelferry', 'dependencies', 'devDependencies', 'peerDependencies']) {
+    const there = manifest[key] ?? {};
+    if (!isObject(there)) problems.push({ path: `package.json, ${key}`, found: JSON.stringify(there), expected: 'an object' });
+    sections.set(key, { ...objectOf(there) });
+  }
+  const section = (key: string): Json => sections.get(key) ?? {};
+
   /** Adds what is missing to an object of the manifest. */
   const fill = (key: string, wanted: Json, isFree = (has: Json, entry: string) => !Object.hasOwn(has, entry)): void => {
     const has = section(key);
@@ -74,9 +75,12 @@ export function mergeManifest({ existing, template, own, name, hasMain }: Manife
   fill('modelferry', objectOf(template['modelferry']));
 
   const installed: Json = { ...section('peerDependencies'), ...section('devDependencies'), ...section('dependencies') };
-  const missing = (wanted: Json): Json => Object.fromEntries(Object.entries(wanted).filter(([entry]) => !Object.hasOwn(installed, entry)));
-  fill('dependencies', missing({ modelferry: `^${own.version}` }));
-  fill('devDependencies', missing(Object.fromEntries(Object.keys(objectOf(template['devDependencies'])).map((entry) => [entry, own.devDependencies[entry] ?? '*']))));
+  if (!Object.hasOwn(installed, 'modelferry')) fill('dependencies', { modelferry: `^${own.version}` });
+  for (const tool of Object.keys(objectOf(template['devDependencies']))) {
+    const version = own.devDependencies[tool] ?? '*';
+    if (!Object.hasOwn(installed, tool)) fill('devDependencies', { [tool]: version });
+    else if (installed[tool] !== version) kept.push(`${tool} is ${JSON.stringify(installed[tool])}; the template has ${JSON.stringify(version)}`);
+  }
   return { manifest, changes, kept, problems, modelferry: typeof installed['modelferry'] === 'string' ? installed['modelferry'] : undefined };
 }
 
