@@ -91,15 +91,16 @@ async function ofYaml({ text, remark }: Block): Promise<string[]> {
 
 let examples: Promise<Pipelines> | undefined;
 
-/** The pipelines of examples/custom-pipeline, of which the pages show specs; against the sources, whatever is built. */
+/** The pipelines of the examples, of which the pages show specs; against the sources, whatever is built. */
 function examplePipelines(): Promise<Pipelines> {
   examples ??= (async () => {
     const found: Record<string, PipelineDescription> = {};
     mkdirSync(join(ROOT, '.cache'), { recursive: true });
     const folder = mkdtempSync(join(ROOT, '.cache/example-pipelines-'));
     try {
-      for (const file of ['pipelines.ts', 'more-pipelines.ts']) {
-        const text = readFileSync(join(ROOT, 'examples/custom-pipeline/src', file), 'utf8');
+      for (const example of ['custom-pipeline', 'more-pipelines']) {
+        const file = `${example}.ts`;
+        const text = readFileSync(join(ROOT, 'examples', example, 'src/pipelines.ts'), 'utf8');
         writeFileSync(join(folder, file), text.replaceAll("'modelferry/workflow'", JSON.stringify(join(ROOT, 'src/public/workflow.ts'))));
         for (const [name, { pipeline }] of Object.entries((await import(join(folder, file))) as Record<string, { pipeline: PipelineDescription }>)) found[name] = pipeline;
       }
