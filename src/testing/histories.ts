@@ -11,6 +11,7 @@ import { RehearsalError } from './rehearsal-error.js';
 import type { RehearsalRun } from './run.js';
 import { installRuntime } from './test-environment.js';
 
+/** Which run's histories are written down, and where. */
 export interface RecordOptions {
   /** A rehearsed run, open or ended. */
   run: RehearsalRun;
@@ -41,6 +42,7 @@ export async function recordHistory({ run, folder, name = run.id }: RecordOption
   return [...chain.entries()].toReversed().flatMap(([i, history]) => (createAtomically(fileOf(i + 1), historyText(history)) ? [fileOf(i + 1)] : [])).toReversed();
 }
 
+/** Which histories are replayed, with which workflow code. */
 export interface ReplayOptions extends Deployed {
   /** The folder of recorded histories: every `.json` file in it. */
   folder: string;
