@@ -1,5 +1,5 @@
 import type { Params } from '../domain/job.js';
-import { PipelineDescription, type Consumed, type ParamsSchema } from '../domain/pipeline.js';
+import type { Consumed, ParamsSchema, PipelineDescription } from '../domain/pipeline.js';
 import type { RunInput } from '../domain/run-input.js';
 import type { RunState } from '../domain/run-state.js';
 import type { RunContext } from './run-context.js';
@@ -60,8 +60,8 @@ export interface Pipeline {
 
 /**
  * Makes a pipeline of stages. The result is a workflow: exported from the file that a worker bundles, under the
- * pipeline's name.
- * @throws TypeError when a name is none, or two stages make artifacts of one name.
+ * pipeline's name. Its names are checked where it is loaded (`loadPipelines`, so by `ferry plan` and `ferry worker`) and
+ * when a run begins: not here, since each run loads all pipelines of its worker.
  */
 export function definePipeline<const S extends Stages, const I extends Inputs = Record<never, never>, Q = Params>(definition: PipelineDefinition<S, I, Q>): Pipeline {
   const { name, stages, inputs, params } = definition;
@@ -72,8 +72,6 @@ export function definePipeline<const S extends Stages, const I extends Inputs = 
     stages: Object.fromEntries(Object.entries(stages).map(([key, stage]) => [key, stage.description])),
     ...(params === undefined ? {} : { params }),
   };
-  const parsed = PipelineDescription.safeParse(pipeline, { jitless: true });
-  if (!parsed.success) throw new TypeError(`the pipeline ${name} is not valid: ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`);
   const body = definition.run as unknown as PipelineBody;
   return Object.assign((input: RunInput) => runPipeline({ pipeline, stages, body }, input), { pipeline });
 }

@@ -5,7 +5,7 @@ import { digestOf } from '../domain/canonical.js';
 import { STOPS, type FailureKind, type FailureView, type StopCode } from '../domain/failure.js';
 import { RunId, repairGateId } from '../domain/ids.js';
 import { skipReasonOf } from '../domain/plan.js';
-import type { PipelineDescription } from '../domain/pipeline.js';
+import { PipelineDescription } from '../domain/pipeline.js';
 import { StartInput, type RunInput } from '../domain/run-input.js';
 import { initialState, outputName, sectionName, stageOf, upgradeState } from '../domain/run-state.js';
 import { runSpecOf, type RunSpec } from '../domain/spec.js';
@@ -65,6 +65,9 @@ const issuesOf = (error: { issues: readonly { path: PropertyKey[]; message: stri
 
 function openRun(pipeline: PipelineDescription, input: RunInput): RunContext {
   const info = workflowInfo();
+  const described = PipelineDescription.safeParse(pipeline, { jitless: true });
+  // A mistake in the code: the task fails, and a deploy of a mended worker goes on.
+  if (!described.success) throw new TypeError(`the pipeline ${pipeline.name} is not valid: ${issuesOf(described.error)}`);
   assertDecrypted(input);
   const start = StartInput.safeParse(input, { jitless: true });
   if (start.error !== undefined) throw failure('spec_invalid', `this is no start of a run: ${issuesOf(start.error)}; use ferry start`);
