@@ -26,11 +26,20 @@ export class ChangeTeller {
   }
 
   private lastSource: RunStatusView['source'] = 'query';
+  private reasonTold = false;
 
+  /** The server may know the reason why no worker answers: mostly it is found out some looks later, and told once. */
   private source(view: RunStatusView): string[] {
-    if (view.source === this.lastSource) return [];
+    const changed = view.source !== this.lastSource;
     this.lastSource = view.source;
-    return view.source === 'visibility' ? ['no worker answers; start one with: ferry worker'] : ['a worker answers again'];
+    if (view.source === 'query') {
+      this.reasonTold = false;
+      return changed ? ['a worker answers again'] : [];
+    }
+    const reason = this.reasonTold ? undefined : view.notes[0]?.text;
+    if (reason !== undefined) this.reasonTold = true;
+    if (reason !== undefined) return [`no worker answers: ${reason}`];
+    return changed ? ['no worker answers; start one with: ferry worker'] : [];
   }
 
   /** A stage begins before its jobs, and ends or waits after them, however much happened between two looks. */

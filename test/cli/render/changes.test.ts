@@ -37,8 +37,20 @@ describe('the changes of a run, line by line', () => {
   it('say when no worker answers, and do not take that for a change of the run', () => {
     const teller = new ChangeTeller();
     teller.tell(TRAINING_VIEW, NOW);
-    const dark = { ...TRAINING_VIEW, source: 'visibility' as const, stages: TRAINING_VIEW.stages.map((stage) => ({ ...stage, state: 'pending' as const })), jobs: [] };
+    const dark = { ...TRAINING_VIEW, source: 'visibility' as const, stages: TRAINING_VIEW.stages.map((stage) => ({ ...stage, state: 'pending' as const })), jobs: [], notes: [] };
     expect(teller.tell(dark, NOW)).toEqual(['no worker answers; start one with: ferry worker']);
     expect(teller.tell(TRAINING_VIEW, NOW)).toEqual(['a worker answers again']);
+  });
+
+  it('say why no worker answers as soon as the server knows it, once', () => {
+    const teller = new ChangeTeller();
+    teller.tell(TRAINING_VIEW, NOW);
+    const dark = { ...TRAINING_VIEW, source: 'visibility' as const, notes: [] };
+    const failing = (times: number): typeof TRAINING_VIEW => ({ ...dark, notes: [{ at: at(62 + times), stage: '', text: `its workflow task has failed ${times} times in a row: no such function` }] });
+    expect(teller.tell(dark, NOW)).toEqual(['no worker answers; start one with: ferry worker']);
+    expect(teller.tell(failing(3), NOW)).toEqual(['no worker answers: its workflow task has failed 3 times in a row: no such function']);
+    expect(teller.tell(failing(4), NOW)).toEqual([]);
+    expect(teller.tell(TRAINING_VIEW, NOW)).toEqual(['a worker answers again']);
+    expect(teller.tell(failing(5), NOW)).toHaveLength(1);
   });
 });
