@@ -34,7 +34,7 @@ export function plannedReuse({ pipeline, spec, earlier, inputs, code }: ReuseInp
     if (skipReasonOf(pipeline, spec, stage) !== undefined || ladderOf(spec, stage).length === 0) continue;
     const anew = Object.keys(consumes).find((name) => planned[producers.get(name) ?? '']?.reused === false);
     const reads = Object.fromEntries(Object.keys(consumes).flatMap((name) => (known[name] === undefined ? [] : [[name, known[name]]])));
-    planned[stage] = anew === undefined ? compared({ spec, earlier, code }, stage, reads) : { reused: false, reason: `its input ${anew} is made anew; it is taken over only if that turns out the same` };
+    planned[stage] = anew === undefined ? compared({ spec, earlier, code }, stage, consumes, reads) : { reused: false, reason: `its input ${anew} is made anew; it is taken over only if that turns out the same` };
     if (planned[stage].reused) for (const name of Object.keys(produces)) {
       const made = stageOf(earlier, stage).outputs[name];
       if (made !== undefined) known[name] = made;
@@ -43,11 +43,15 @@ export function plannedReuse({ pipeline, spec, earlier, inputs, code }: ReuseInp
   return planned;
 }
 
-function compared({ spec, earlier, code }: Pick<ReuseInput, 'spec' | 'earlier' | 'code'>, stage: string, reads: Record<string, ArtifactRef>): PlannedReuse {
+function compared({ spec, earlier, code }: Pick<ReuseInput, 'spec' | 'earlier' | 'code'>, stage: string, consumes: PipelineDescription['stages'][string]['consumes'], reads: Record<string, ArtifactRef>): PlannedReuse {
   const made = Object.hasOwn(earlier.stages, stage) ? earlier.stages[stage] : undefined;
   if (made === undefined && Object.values(earlier.stages).some(({ of }) => of === stage)) return { reused: false, reason: `${earlier.run} took it item by item, and so will this run: each is compared when it comes to it` };
   if (made?.state !== 'done' || made.identity === undefined) return { reused: false, reason: `${earlier.run} had not finished it` };
-  const different = differences(identityOf(spec, {}, stage, reads, code), made.identity);
+  // What the items of a fan-out made stands in an identity by item, and which items there will be only the run knows.
+  const many = Object.keys(consumes).find((name) => consumes[name]?.many === true);
+  const told = many === undefined ? made.identity : { ...made.identity, inputs: Object.fromEntries(Object.entries(made.identity.inputs).filter(([name]) => Object.hasOwn(consumes, name))) };
+  const different = differences(identityOf(spec, {}, stage, reads, code), told);
   if (different.length > 0) return { reused: false, reason: `${different.join(', ')} differ${different.length === 1 ? 's' : ''} from ${earlier.run}` };
+  if (many !== undefined) return { reused: false, reason: `its input ${many} comes from the items of a fan-out; it is compared when it comes to it` };
   return { reused: true, reason: `from ${earlier.run}: same command, parameters, inputs and code` };
 }

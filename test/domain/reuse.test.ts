@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { identityOf } from '../../src/domain/identity.js';
 import { plannedReuse } from '../../src/domain/reuse.js';
 import { initialState, type RunState } from '../../src/domain/run-state.js';
+import type { PipelineDescription } from '../../src/domain/pipeline.js';
 import { RELEASE_PIPELINE, STAGE_NAMES } from '../../src/domain/stage.js';
 import type { RunSpecInput } from '../../src/domain/spec.js';
 import { artifact, at, specOf } from './kit.js';
@@ -59,5 +60,25 @@ describe('what a run would take over', () => {
     expect(planned({ spec: begun, inputs: { dataset } })).toEqual({ train: expect.stringMatching(/^reused/), convert: expect.stringMatching(/^reused/) });
     const other = artifact('another', 'dataset');
     expect(planned({ spec: begun, inputs: { dataset: other } })['train']).toBe('anew: its input dataset differs from first');
+  });
+
+  it('leaves what reads the items of a fan-out to the run, and takes none of the earlier items for an input that differs', () => {
+    const job = { title: 'Job', section: 'job' as const };
+    const score = { kind: 'evaluation' as const };
+    const fanOut: PipelineDescription = {
+      ...RELEASE_PIPELINE,
+      stages: { train: { ...job, consumes: {}, produces: { score } }, convert: { ...job, consumes: { scores: { ...score, many: true } }, produces: { summary: score } } },
+    };
+    const first = earlier((state) => {
+      const { train, ...others } = state.stages;
+      state.stages = { ...others, 'train-a': { ...train!, of: 'train' } };
+      state.stages['convert'] = { ...state.stages['convert']!, identity: identityOf(spec, {}, 'convert', { 'score-a': artifact('score') }, undefined) };
+    });
+    expect(planned({ pipeline: fanOut, earlier: first })).toEqual({
+      train: expect.stringMatching(/^anew: first took it item by item/),
+      convert: 'anew: its input scores comes from the items of a fan-out; it is compared when it comes to it',
+    });
+    const other = specOf({ stages: { ...STAGES, convert: { job: { command: ['other'] } } } });
+    expect(planned({ pipeline: fanOut, spec: other, earlier: first })['convert']).toBe('anew: its command or parameters differs from first');
   });
 });
