@@ -13,7 +13,7 @@ const approve = approvalStage({ consumes: { model, summary: evaluation } });
 export const evaluateAll = definePipeline({
   name: 'evaluateAll',
   inputs: { model },
-  params: z.object({ suites: z.array(z.string()).min(1) }),
+  params: z.object({ suites: z.array(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,39}$/)).min(1) }),
   stages: { evaluate, summarise, approve },
   run: async (stages, { inputs, params }) => {
     const results = await stages.evaluate.each(params.suites, inputs, { limit: 2 });
