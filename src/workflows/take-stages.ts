@@ -4,6 +4,7 @@ import { repairGateId } from '../domain/ids.js';
 import type { Params } from '../domain/job.js';
 import { MAX_ITEMS, itemStage, type Consumed, type Produced } from '../domain/pipeline.js';
 import { artifactsOf, isLive, outputName, stageOf } from '../domain/run-state.js';
+import { failure } from '../temporal-failure.js';
 import { endJobsOf } from './end-jobs.js';
 import type { PipelineBody, PipelineShape, RunnablePipeline } from './pipeline.js';
 import { repair } from './repair.js';
@@ -148,8 +149,9 @@ function expand(ctx: RunContext, key: string, items: readonly FanOutItem[]): { i
   const list = items.map((item) => (typeof item === 'string' ? { id: item } : item));
   const ids = list.map(({ id }) => id);
   const wrong = ids.find((id, i) => !ITEM.test(id) || ids.indexOf(id) !== i);
-  if (wrong !== undefined) throw new TypeError(`${JSON.stringify(wrong)} cannot be an item of ${key}: each id once, of letters, digits and dashes, at most 40`);
-  if (ids.length > MAX_ITEMS) throw new TypeError(`${ids.length} items of ${key}; a run holds at most ${MAX_ITEMS}: let one job do several`);
+  // They may come from a spec: what is wrong with them is for whoever wrote it, not for a deploy.
+  if (wrong !== undefined) throw failure('spec_invalid', `${JSON.stringify(wrong)} cannot be an item of ${key}: each id once, of letters, digits and dashes, at most 40`);
+  if (ids.length > MAX_ITEMS) throw failure('spec_invalid', `${ids.length} items of ${key}; a run holds at most ${MAX_ITEMS}: let one job do several`);
   if (ids.length === 0) {
     if (Object.hasOwn(ctx.state.stages, key)) ctx.emit({ type: 'stage_skipped', stage: key, reason: 'there was nothing to take it for' });
     return [];

@@ -64,14 +64,15 @@ async function question(call: StageCall): Promise<GateQuestion> {
   const digests = approvalDigests(subject);
   const figures = Object.keys(subject.evidence).length === 0 ? ['no quality or validation result'] : Object.entries(subject.evidence).map(([of, ref]) => `${of}: ${ref.digest}${ctx.state.inputs[of]?.digest === ref.digest ? ' (given from outside: this run did not measure it)' : ''}`);
   const [what = 'model'] = Object.keys(description.consumes);
+  const releases = Object.values(ctx.pipeline.stages).some(({ produces }) => Object.values(produces).some(({ kind }) => kind === 'release'));
   return {
     id: name,
     kind: 'approval',
     stage: name,
-    question: `Release ${ctx.state.model} ${ctx.state.version}?`,
+    question: `${releases ? 'Release' : 'Approve'} ${ctx.state.model} ${ctx.state.version}?`,
     choices: [
-      { id: 'approve', label: 'release it' },
-      { id: 'reject', label: 'do not release it; with a stage, redo from there' },
+      { id: 'approve', label: releases ? 'release it' : 'approve it' },
+      { id: 'reject', label: `do not ${releases ? 'release' : 'approve'} it; with a stage, redo from there` },
     ],
     roles: subject.roles,
     excluded: subject.excluded,
