@@ -3,7 +3,7 @@ import { Digest } from './canonical.js';
 import { Duration } from './duration.js';
 import { Params } from './job.js';
 import { producersOf, type PipelineDescription, type StageDescription } from './pipeline.js';
-import { Name, PersonName, SECTION_SCHEMAS, type Section, type SectionInput } from './sections.js';
+import { Name, PersonName, QuorumRule, SECTION_SCHEMAS, type Section, type SectionInput } from './sections.js';
 import { BUILT_IN_PIPELINES, RELEASE_PIPELINE } from './stage.js';
 import { wiringProblems } from './wiring.js';
 
@@ -77,7 +77,23 @@ function stagesSchema(pipeline: PipelineDescription): z.ZodType {
 function sectionSchema({ section, defaults }: StageDescription): z.ZodType {
   const schema = SECTION_SCHEMAS[section];
   if (defaults === undefined) return schema.optional();
-  return z.preprocess((given) => merged(defaults, given), schema);
+  return z.preprocess((given) => (section === 'approval' ? tightened(defaults, given) : merged(defaults, given)), schema);
+}
+
+/** As `merged`, but for roles: those that the pipeline asks stay, with at least its quorum. */
+function tightened(defaults: Readonly<Record<string, unknown>>, given: unknown): unknown {
+  const section = merged(defaults, given);
+  const asked = z.array(QuorumRule).safeParse(defaults['roles'] ?? []).data ?? [];
+  // Of another form it is refused by the schema.
+  if (!isPlain(section) || !Array.isArray(section['roles']) || section['roles'] === defaults['roles']) return section;
+  const added: unknown[] = section['roles'];
+  const floorOf = (rule: unknown): QuorumRule | undefined => asked.find(({ role }) => isPlain(rule) && rule['role'] === role);
+  const raised = added.map((rule) => {
+    const parsed = QuorumRule.safeParse(rule).data;
+    return parsed === undefined ? rule : { ...parsed, quorum: Math.max(parsed.quorum, floorOf(rule)?.quorum ?? 1) };
+  });
+  const missing = asked.filter((rule) => !added.some((other) => floorOf(other) === rule));
+  return { ...section, roles: [...missing, ...raised] };
 }
 
 const isPlain = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);

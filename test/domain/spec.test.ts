@@ -4,7 +4,7 @@ import { BUILT_IN_SITE, Site } from '../../src/domain/site.js';
 import { rolesOf } from '../../src/domain/site-view.js';
 import { beginsAfter, isBefore, producersOf } from '../../src/domain/pipeline.js';
 import { ladderOf } from '../../src/domain/sections.js';
-import { RunSpec, type RunSpecInput } from '../../src/domain/spec.js';
+import { RunSpec, runSpecOf, type RunSpecInput } from '../../src/domain/spec.js';
 import { RELEASE_PIPELINE, RELEASE_STAGES, STAGE_NAMES } from '../../src/domain/stage.js';
 import { FULL_SPEC, digest, specOf } from './kit.js';
 
@@ -152,5 +152,23 @@ describe('the roles of a gate', () => {
   it('have nobody where the site names nobody, rather than anybody', () => {
     expect(rolesOf(floor, [{ role: 'legal', quorum: 1 }])[1]).toEqual({ role: 'legal', quorum: 1, members: [] });
     expect(rolesOf(floor, [{ role: 'constructor', quorum: 1 }])[1]).toEqual({ role: 'constructor', quorum: 1, members: [] });
+  });
+});
+
+describe('the roles that a pipeline asks itself', () => {
+  const approve = (roles: unknown): unknown => {
+    const pipeline = { schema: 'modelferry.pipeline/1' as const, name: 'guarded', inputs: { model: { kind: 'model' } }, stages: { approve: { title: 'Approve', section: 'approval' as const, consumes: { model: { kind: 'model' } }, produces: {}, defaults: { roles: [{ role: 'safety', quorum: 2 }] } } } };
+    const parsed = runSpecOf(pipeline).safeParse({ schema: 'modelferry.run/1', model: 'tiny', version: '1', inputs: { model: { artifact: digest('model') } }, stages: { approve: roles === undefined ? {} : { roles } } });
+    return parsed.success ? parsed.data.stages['approve']?.roles : parsed.error.issues.map(({ message }) => message);
+  };
+
+  it('are kept whatever the spec says: it adds roles and raises quorums', () => {
+    expect(approve(undefined)).toEqual([{ role: 'safety', quorum: 2 }]);
+    expect(approve([])).toEqual([{ role: 'safety', quorum: 2 }]);
+    expect(approve([{ role: 'safety' }])).toEqual([{ role: 'safety', quorum: 2 }]);
+    expect(approve([{ role: 'legal' }])).toEqual([{ role: 'safety', quorum: 2 }, { role: 'legal', quorum: 1 }]);
+    expect(approve([{ role: 'safety', quorum: 3 }])).toEqual([{ role: 'safety', quorum: 3 }]);
+    expect(approve([{ role: 'safety' }, { role: 'safety' }])).toEqual(['each role once']);
+    expect(approve('nobody')).not.toEqual([{ role: 'safety', quorum: 2 }]);
   });
 });
