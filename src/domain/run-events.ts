@@ -6,7 +6,7 @@ import type { FailureView, StopCode } from './failure.js';
 import type { DecisionAnswer, Gate } from './gate.js';
 import type { Backend, JobHandle, JobOutcome } from './job.js';
 import { itemStage } from './pipeline.js';
-import { KEEP, isLive, isOpen, jobOf, pendingStage, stageOf, type JobRecord, type JobRecordState, type RunState, type RunStatus, type StageIdentity, type StageState } from './run-state.js';
+import { KEEP, isLive, isOpen, jobOf, pendingStage, placeOf, stageOf, type JobRecord, type JobRecordState, type RunState, type RunStatus, type StageIdentity, type StageState } from './run-state.js';
 import type { ServerName } from './stage.js';
 import { oneLine } from './text.js';
 
@@ -222,7 +222,7 @@ function judged(state: RunState, event: Extract<RunEvent, { type: 'decision_judg
 /** Everything from a stage on is done again in a new round; an approval among it is void. */
 function sendBack(state: RunState, event: Extract<RunEvent, { type: 'sent_back' }>): RunState {
   const round = state.round + 1;
-  const from = state.order.indexOf(event.to);
+  const from = placeOf(state, event.to);
   const stages = { ...state.stages };
   for (const name of state.order.slice(from)) {
     const stage = stageOf(state, name);

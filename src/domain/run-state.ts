@@ -174,8 +174,21 @@ export function upgradeState(carried: unknown): RunState {
   throw new RangeError(`a run state of version ${String(v)} is unknown here; a newer worker wrote it`);
 }
 
-/** Whether a gate is about what its stage does now, and not about an earlier round that was sent back. */
-export const isOfThisRound = (state: RunState, gate: Gate): boolean => gate.round === stageOf(state, gate.stage).round;
+/** Whether a gate is about what its stage does now, and not about an earlier round that was sent back, or an item that is no more. */
+export const isOfThisRound = (state: RunState, gate: Gate): boolean => Object.hasOwn(state.stages, gate.stage) && gate.round === stageOf(state, gate.stage).round;
+
+/**
+ * Where a stage stands in the order of the run. A gate names the stages of when it was opened: one that has become its
+ * items since stands where the first of them does, and so does an item that is no more.
+ */
+export function placeOf(state: Pick<RunState, 'order' | 'stages'>, name: string): number {
+  const at = state.order.indexOf(name);
+  // No key of a stage has a dash.
+  const [key] = name.split('-');
+  const place = at >= 0 ? at : state.order.findIndex((other) => (state.stages[other]?.of ?? other) === key);
+  if (place < 0) throw new RangeError(`the run has no stage ${name}`);
+  return place;
+}
 
 /** A stage that has not begun. `of`: for an item of a fan-out, its stage. */
 export const pendingStage = (name: string, round: number, of?: string): StageState => ({ name, ...(of === undefined ? {} : { of }), state: 'pending', round, attempts: 0, outputs: {}, figures: {} });

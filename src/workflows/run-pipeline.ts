@@ -7,7 +7,7 @@ import { RunId, repairGateId } from '../domain/ids.js';
 import { skipReasonOf } from '../domain/plan.js';
 import { PipelineDescription } from '../domain/pipeline.js';
 import { StartInput, type RunInput } from '../domain/run-input.js';
-import { initialState, outputName, sectionName, stageOf, upgradeState } from '../domain/run-state.js';
+import { initialState, outputName, placeOf, sectionName, stageOf, upgradeState } from '../domain/run-state.js';
 import { runSpecOf, type RunSpec } from '../domain/spec.js';
 import { currentStage } from '../domain/views.js';
 import { failure } from '../temporal-failure.js';
@@ -54,7 +54,7 @@ function shapeOf(pipeline: PipelineDescription, wired: ReadonlyMap<string, reado
     sendBack: (ctx, to, by, reason) => {
       const { state } = ctx;
       // A skipped stage is not done again: an input that the run began with in place of its product stays.
-      const again = state.order.slice(state.order.indexOf(to)).map((name) => stageOf(state, name)).filter((stage) => stage.state !== 'skipped');
+      const again = state.order.slice(placeOf(state, to)).map((name) => stageOf(state, name)).filter((stage) => stage.state !== 'skipped');
       const redone = again.flatMap((stage) => Object.keys(pipeline.stages[sectionName(state, stage.name)]?.produces ?? {}).map((output) => outputName(stage, output)));
       ctx.emit({ type: 'sent_back', to, by, reason, dropInputs: redone });
     },

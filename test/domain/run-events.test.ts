@@ -4,7 +4,7 @@ import { bytesOf } from '../../src/domain/bounds.js';
 import { MAX_ITEMS } from '../../src/domain/pipeline.js';
 import type { JobHandle, JobOutcome } from '../../src/domain/job.js';
 import { reduce, type RunEvent } from '../../src/domain/run-events.js';
-import { KEEP, MAX_STATE_BYTES, artifactsOf, initialState, isLive, openGates, stageOf, upgradeState, type RunState } from '../../src/domain/run-state.js';
+import { KEEP, MAX_STATE_BYTES, artifactsOf, initialState, isOfThisRound, isLive, openGates, stageOf, upgradeState, type RunState } from '../../src/domain/run-state.js';
 import { STAGE_NAMES } from '../../src/domain/stage.js';
 import { approvalGate, approves, artifact, at, decideAll, decision, digest, frozen, pick, repairGate, seeded } from './kit.js';
 
@@ -250,6 +250,20 @@ describe('a fan-out in the state of a run', () => {
     const one = after(asked, { type: 'repaired', stage: 'evaluate-b', by: 'ana', text: 'retry' });
     expect([one.stages['evaluate-b']?.failure, one.failure?.message]).toEqual([undefined, 'a broke']);
     expect(after(one, { type: 'repaired', stage: 'evaluate-a', by: 'ana', text: 'retry' }).failure).toBeUndefined();
+  });
+
+  it('goes back to a stage that has become its items since it was named, and to an item that is no more', () => {
+    const expanded = after(start(), done('prepare', 'corpus'), { type: 'stage_expanded', stage: 'evaluate', items: ['a', 'b'] }, done('evaluate-a', 'score'), done('evaluate-b', 'score'));
+    for (const to of ['evaluate', 'evaluate-z']) {
+      const back = after(expanded, { type: 'sent_back', to, by: 'ana', reason: 'again', dropInputs: [] });
+      expect(back.order.map((name) => back.stages[name]?.state)).toEqual(['done', 'pending', 'pending', 'pending']);
+    }
+  });
+
+  it('has no gate of this round at an item that is no more', () => {
+    const asked = after(start(), { type: 'stage_expanded', stage: 'evaluate', items: ['a'] }, { type: 'gate_opened', gate: repairGate({ id: 'repair.evaluate-a', stage: 'evaluate-a' }) });
+    const other = after(asked, { type: 'sent_back', to: 'prepare', by: 'ana', reason: 'again', dropInputs: [] }, { type: 'stage_expanded', stage: 'evaluate', items: ['b'] });
+    expect(Object.values(other.gates).map((gate) => isOfThisRound(other, gate))).toEqual([false]);
   });
 
   it('voids the gates of what is done again, and leaves those of what is not', () => {
