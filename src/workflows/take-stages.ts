@@ -1,8 +1,9 @@
-import { CancellationScope, ContinueAsNew, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, ContinueAsNew, condition, isCancellation } from '@temporalio/workflow';
 import { misfits, plainType, type ArtifactRef, type ArtifactType } from '../domain/artifact.js';
 import { repairGateId } from '../domain/ids.js';
 import type { Params } from '../domain/job.js';
 import { MAX_ITEMS, itemStage, type Consumed, type Produced } from '../domain/pipeline.js';
+import { skipReasonOf } from '../domain/plan.js';
 import { artifactsOf, isLive, outputName, stageOf } from '../domain/run-state.js';
 import { failure } from '../temporal-failure.js';
 import { endJobsOf } from './end-jobs.js';
@@ -34,6 +35,8 @@ interface Pass {
   called: Set<string>;
   /** What the first stage to fail threw: a body that catches it does not get past it. */
   failed: { error: unknown } | undefined;
+  /** Ends the pass at once, though the body waits for another stage, or for none. */
+  fail: (error: unknown) => void;
 }
 
 /** Calls a pipeline's body until it has gone through: anew after each send-back, when what is done returns at once. */
@@ -46,15 +49,24 @@ export async function takeStages(taking: StageTaking): Promise<void> {
 async function passThrough(taking: StageTaking): Promise<'done' | 'sent back'> {
   const { ctx, runnable } = taking;
   const { round } = ctx.state;
-  const pass: Pass = { underWay: new Map(), called: new Set(), failed: undefined };
+  let over: (error: unknown) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => (over = reject));
+  failed.catch(() => undefined);
+  const fail = (error: unknown): void => {
+    pass.failed ??= { error };
+    over(error);
+  };
+  const pass: Pass = { underWay: new Map(), called: new Set(), failed: undefined, fail };
   ctx.failing = undefined;
   const { underWay } = pass;
   const scope = new CancellationScope();
   try {
     await scope.run(async () => {
-      await runnable.body(stageFunctions(taking, pass), runOf(taking));
-      // Called and not waited for: a run has not ended before all of its stages have, and none fails unheard.
-      await Promise.allSettled(underWay.values());
+      // A person who sends the run back, or stops it, at a stage that the body is not waiting for is not kept waiting.
+      await Promise.race([runnable.body(stageFunctions(taking, pass), runOf(taking)), failed]);
+      // Called and not waited for: a run has not ended before all of its stages have, those among them that are called
+      // when one before them is done.
+      for (; underWay.size > 0; await nextTurn()) await Promise.race([Promise.allSettled(underWay.values()), failed]);
       if (pass.failed !== undefined) throw pass.failed.error;
     });
   } catch (error) {
@@ -69,6 +81,12 @@ async function passThrough(taking: StageTaking): Promise<'done' | 'sent back'> {
     for (const name of abandoned) await endWhatIsRedone(ctx, name);
   }
   return ctx.state.round === round ? 'done' : 'sent back';
+}
+
+/** Whoever waits for a stage goes on first, however deep in functions of its own. No command: a condition that holds when it is asked again. */
+async function nextTurn(): Promise<void> {
+  let asked = 0;
+  await condition(() => asked++ > 0);
 }
 
 /** A job that was alive when its stage was sent back works for nobody any more. */
@@ -101,6 +119,8 @@ type Made = Record<string, Artifact>;
 function stageFunctions(taking: StageTaking, pass: Pass): Record<string, unknown> {
   const { ctx, runnable } = taking;
   const tracked = (one: OneStage): Promise<Made> => {
+    // A body that goes on after that would take stages in the next round with what the last one made.
+    if (pass.failed !== undefined) throw pass.failed.error;
     // It is taken once a run: a second call would get what the first one made, whatever it asks for.
     if (pass.called.has(one.name)) throw new TypeError(`the stage ${one.name} was called twice; take it for several items with each`);
     pass.called.add(one.name);
@@ -114,10 +134,8 @@ function stageFunctions(taking: StageTaking, pass: Pass): Record<string, unknown
     try {
       await take(taking, one);
     } catch (error) {
-      if (pass.failed === undefined) {
-        pass.failed = { error };
-        ctx.failing = one.name;
-      }
+      if (pass.failed === undefined) ctx.failing = one.name;
+      pass.fail(error);
       throw error;
     } finally {
       pass.underWay.delete(one.name);
@@ -129,11 +147,18 @@ function stageFunctions(taking: StageTaking, pass: Pass): Record<string, unknown
     Object.entries(runnable.stages).map(([key, definition]) => [
       key,
       Object.assign((given: Given = {}) => tracked({ key, name: key, definition, given, params: {} }), {
-        each: async (items: readonly FanOutItem[], given: Given = {}, { limit = DEFAULT_LIMIT }: { limit?: number } = {}) => {
-          if (pass.called.has(key)) throw new TypeError(`the stage ${key} was called twice; name all of its items in one call`);
-          pass.called.add(key);
-          const list = expand(ctx, key, items);
-          return await limited(list, limit, ({ id, params }) => tracked({ key, name: itemStage(key, id), definition, given, params: { ...params, item: id } }));
+        each: (items: readonly FanOutItem[], given: Given = {}, { limit = DEFAULT_LIMIT }: { limit?: number } = {}) => {
+          const each = async (): Promise<Made[]> => {
+            if (pass.failed !== undefined) throw pass.failed.error;
+            if (pass.called.has(key)) throw new TypeError(`the stage ${key} was called twice; name all of its items in one call`);
+            pass.called.add(key);
+            const list = expand(ctx, key, items);
+            return await limited(list, limit, ({ id, params }) => tracked({ key, name: itemStage(key, id), definition, given, params: { ...params, item: id } }));
+          };
+          const taken = each();
+          // As above: nobody may be waiting for it, and a rejection that nobody handles fails the workflow task for ever.
+          taken.catch(pass.fail);
+          return taken;
         },
       }),
     ]),
@@ -145,7 +170,8 @@ const outputsOf = (ctx: RunContext, { description }: StageDefinition, nameOf: (o
 
 /** The items as stages of the run; none where the stage is left out. */
 function expand(ctx: RunContext, key: string, items: readonly FanOutItem[]): { id: string; params?: Params }[] {
-  if (Object.hasOwn(ctx.state.stages, key) && stageOf(ctx.state, key).state === 'skipped') return [];
+  // Not by its state: with nothing to take it for in one round, there may be something in the next.
+  if (skipReasonOf(ctx.pipeline, ctx.spec, key) !== undefined) return [];
   const list = items.map((item) => (typeof item === 'string' ? { id: item } : item));
   const ids = list.map(({ id }) => id);
   const wrong = ids.find((id, i) => !ITEM.test(id) || ids.indexOf(id) !== i);
@@ -225,6 +251,7 @@ function checkInputs(one: OneStage): void {
 async function takeOnce(taking: StageTaking, one: OneStage): Promise<void> {
   const { ctx, shape } = taking;
   const { name, definition } = one;
+  const { round } = stageOf(ctx.state, name);
   // After continue-as-new at a repair gate the stage's body must not run again before somebody has answered.
   if (stageOf(ctx.state, name).gate === repairGateId(name)) return await repair(ctx, shape, name, stageOf(ctx.state, name).failure ?? ctx.state.failure);
   try {
@@ -236,6 +263,8 @@ async function takeOnce(taking: StageTaking, one: OneStage): Promise<void> {
     }
     const result = await definition.run(call);
     if (result === undefined) return;
+    // Sent back while it was about to end: what it made belongs to a round that is over.
+    if (stageOf(ctx.state, name).round !== round) throw new SentBack();
     const { outputs = {}, figures = {}, identity, reason } = result;
     ctx.emit({ type: 'stage_done', stage: name, outputs, figures, identity, reason });
   } catch (error) {

@@ -149,6 +149,25 @@ describe('a pipeline of one\'s own', () => {
     expect(Date.parse(right?.endedAt ?? '')).toBeGreaterThan(Date.parse(left?.startedAt ?? ''));
   });
 
+  it('goes back at once from a stage that nobody waits for, and to one that has become its items since', async () => {
+    await stack.startRun('unwatched', spec('unwatched', { params: { items: ['slow'], bad: true } }));
+    const asked = await until(latest('unwatched'), (s) => waitsAt('repair.bad')(s) && s.jobs.some((job) => job.stage === 'evaluate-slow' && job.handle !== undefined));
+    expect(asked.gates['repair.bad']?.stages).toEqual(['prepare', 'evaluate', 'bad']);
+    await decide(latest('unwatched'), { gate: 'repair.bad', verdict: 'send_back', to: 'evaluate' });
+    const again = await until(latest('unwatched'), (s) => s.jobs.some((job) => job.round === 2 && job.stage === 'evaluate-slow' && job.handle !== undefined), 15_000);
+    expect(again.round).toBe(2);
+    expect(again.jobs.find((job) => job.stage === 'evaluate-slow')).toMatchObject({ round: 1, state: 'cancelled' });
+    expect(again.stages['prepare']?.round).toBe(1);
+    await latest('unwatched').cancel();
+    await expect(latest('unwatched').result()).rejects.toThrow();
+  });
+
+  it('has not ended before each item of a fan-out that nobody waits for has', async () => {
+    await stack.startRun('unwaited', spec('unwatched', { params: { items: ['a', 'b', 'c'], bad: false } }));
+    const state = await result('unwaited');
+    expect(['a', 'b', 'c'].map((item) => state.stages[`evaluate-${item}`]?.state)).toEqual(['done', 'done', 'done']);
+  });
+
   it('may have stages of code, which wait as runs wait', async () => {
     await stack.startRun('code', spec('codeOnly'), { rehearsal: { continueAsNewAfterMs: 0 } });
     const state = await result('code');

@@ -43,6 +43,18 @@ export const sideBySide = definePipeline({
   },
 });
 
+/** What nobody waits for: a stage that fails at once, and a fan-out that goes on when the body has ended. */
+export const unwatched = definePipeline({
+  name: 'unwatched',
+  stages: { prepare: jobStage({ produces: { corpus }, job: shell(`sleep 3; ${makes('corpus')}`) }), evaluate, bad: jobStage({ job: shell('[ "$FERRY_ROUND" = 1 ] && exit 78') }) },
+  run: async (stages, { params }) => {
+    if (params.bad) void stages.bad();
+    const { corpus } = await stages.prepare();
+    const taken = stages.evaluate.each(params.items, { corpus }, { limit: 1 });
+    if (params.bad) await taken;
+  },
+});
+
 /** A stage of code: it waits by the run's own clock and says what it found. */
 export const codeOnly = definePipeline({
   name: 'codeOnly',
