@@ -2,8 +2,9 @@ import * as z from 'zod';
 import { ArtifactType, plainType } from './artifact.js';
 
 /** Names that code gives to stages and artifacts: they stand in job keys, file names and environment variables. */
-const StageKey = z.string().regex(/^[a-z][A-Za-z0-9]{0,39}$/, 'a stage name in camelCase, letters and digits, at most 40');
-const ArtifactName = z.string().regex(/^[a-z][A-Za-z0-9]{0,39}$/, 'an artifact name in camelCase, letters and digits, at most 40');
+const isFree = (name: string): boolean => !(name in {});
+const StageKey = z.string().regex(/^[a-z][A-Za-z0-9]{0,39}$/, 'a stage name in camelCase, letters and digits, at most 40').refine(isFree, 'another name: every object has this one');
+const ArtifactName = z.string().regex(/^[a-z][A-Za-z0-9]{0,39}$/, 'an artifact name in camelCase, letters and digits, at most 40').refine(isFree, 'another name: every object has this one');
 
 /** What a spec may say of a stage: `job` is one job, `served` one with servers beside it, `attempts` a ladder of jobs. */
 export const SECTIONS = ['none', 'job', 'served', 'attempts', 'approval'] as const;

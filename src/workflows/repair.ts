@@ -1,8 +1,10 @@
 import { isCancellation } from '@temporalio/workflow';
+import { misfits, typeOf } from '../domain/artifact.js';
 import type { FailureView } from '../domain/failure.js';
 import type { GateOutcome, GateRole } from '../domain/gate.js';
 import { repairGateId } from '../domain/ids.js';
 import { declaredParameters, resolveParameter } from '../domain/overrides.js';
+import { artifactTypeOf } from '../domain/pipeline.js';
 import { sectionName, stageOf } from '../domain/run-state.js';
 import { failure as fail } from '../temporal-failure.js';
 import { readSite, verifyArtifacts } from './activity-options.js';
@@ -65,9 +67,9 @@ export async function repair(ctx: RunContext, shape: PipelineShape, stage: strin
 }
 
 /** Whether the store has an artifact; a store that does not answer is said to be missing it, and the gate asks again. */
-async function look(digest: string): Promise<Awaited<ReturnType<typeof verifyArtifacts>>> {
+async function look(digest: string, kind: string | undefined): Promise<Awaited<ReturnType<typeof verifyArtifacts>>> {
   try {
-    return await verifyArtifacts({ digests: [digest] });
+    return await verifyArtifacts({ digests: [digest], ...(kind === undefined ? {} : { as: { [digest]: kind } }) });
   } catch (error) {
     const trouble = isCancellation(error) ? undefined : troubleOf(error);
     if (trouble === undefined) throw error;
@@ -89,10 +91,13 @@ async function apply(ctx: RunContext, shape: PipelineShape, stage: string, outco
     case 'replace_input': {
       const given = outcome.input;
       if (given === undefined) throw new RangeError('replace_input without an input');
-      const { found, missing } = await ctx.wait(`replace:${stage}:${given.artifact}`, () => look(given.artifact));
+      // What an item of a fan-out made has the item's name at its end.
+      const type = artifactTypeOf(ctx.pipeline, given.name.replace(/-.*$/, ''));
+      const { found, missing } = await ctx.wait(`replace:${stage}:${given.artifact}`, () => look(given.artifact, type?.kind));
       const ref = found[0];
-      if (ref === undefined) {
-        const message = `${given.name} could not be replaced by ${given.artifact}: ${missing.join('; ')}`;
+      const wrong = ref === undefined || type === undefined ? missing : misfits(type, typeOf(ref));
+      if (ref === undefined || wrong.length > 0) {
+        const message = `${given.name} could not be replaced by ${given.artifact}: ${wrong.join('; ')}`;
         ctx.emit({ type: 'repaired', stage, by, text: message });
         return await repair(ctx, shape, stage, { kind: 'artifact_missing', message, owner: 'requester', nextAction: 'ask_human' });
       }

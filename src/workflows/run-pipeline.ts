@@ -153,7 +153,7 @@ async function close(ctx: RunContext, tell: () => void): Promise<void> {
 function endOf(ctx: RunContext, error: unknown): { type: StopCode | FailureKind; message: string; failure: FailureView } | undefined {
   const trouble = troubleOf(error);
   if (trouble !== undefined) return { type: trouble.kind, message: trouble.message, failure: trouble };
-  if (!(error instanceof ApplicationFailure) || error.type == null || !(error.type in STOPS)) return undefined;
+  if (!(error instanceof ApplicationFailure) || error.type == null || !Object.hasOwn(STOPS, error.type)) return undefined;
   const type = error.type as StopCode;
   const own: FailureView = { kind: type, message: error.message, owner: 'requester', nextAction: 'stop' };
   // A person who stops a run at its repair gate does so for the failure that opened it; a rejection is its own reason.

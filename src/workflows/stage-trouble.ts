@@ -16,7 +16,7 @@ export class StageTrouble extends Error {
 export function troubleOf(error: unknown): FailureView | undefined {
   if (error instanceof StageTrouble) return error.failure;
   // Thrown on through the workflow it would end the execution at once, with its jobs alive.
-  if (error instanceof ApplicationFailure && error.type != null && error.type in FAILURES) return troubleOfFailure(error);
+  if (error instanceof ApplicationFailure && error.type != null && Object.hasOwn(FAILURES, error.type)) return troubleOfFailure(error);
   if (!(error instanceof ActivityFailure)) return undefined;
   const { cause } = error;
   if (cause instanceof ApplicationFailure) return troubleOfFailure(cause);
@@ -29,4 +29,4 @@ function troubleOfFailure({ type, message }: ApplicationFailure): FailureView {
   return { kind, message: oneLine(message, 400), owner: kind in FAILURES ? FAILURES[kind as FailureKind].owner : 'requester', nextAction: 'ask_human' };
 }
 
-const kindOf = (type: string | undefined | null): FailureKind | StopCode => (type != null && (type in FAILURES || type in STOPS) ? (type as FailureKind | StopCode) : 'unknown');
+const kindOf = (type: string | undefined | null): FailureKind | StopCode => (type != null && (Object.hasOwn(FAILURES, type) || Object.hasOwn(STOPS, type)) ? (type as FailureKind | StopCode) : 'unknown');

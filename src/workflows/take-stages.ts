@@ -1,4 +1,4 @@
-import { CancellationScope, ContinueAsNew, condition, isCancellation } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, ContinueAsNew, condition, isCancellation } from '@temporalio/workflow';
 import { misfits, plainType, type ArtifactRef, type ArtifactType } from '../domain/artifact.js';
 import { repairGateId } from '../domain/ids.js';
 import type { Params } from '../domain/job.js';
@@ -70,7 +70,8 @@ async function passThrough(taking: StageTaking): Promise<'done' | 'sent back'> {
       if (pass.failed !== undefined) throw pass.failed.error;
     });
   } catch (error) {
-    if (error instanceof ContinueAsNew) throw error;
+    // A mistake in the code fails the task alone: what runs beside it is not ended for it, and goes on after a deploy.
+    if (error instanceof ContinueAsNew || !(error instanceof SentBack || error instanceof ApplicationFailure || isCancellation(error) || troubleOf(error) !== undefined)) throw error;
     const abandoned = [...underWay.keys()];
     if (abandoned.length > 0) {
       // Beside the one that failed or was sent back: they must not start jobs while the run ends, or begins anew.
@@ -152,7 +153,8 @@ function stageFunctions(taking: StageTaking, pass: Pass): Record<string, unknown
             if (pass.failed !== undefined) throw pass.failed.error;
             if (pass.called.has(key)) throw new TypeError(`the stage ${key} was called twice; name all of its items in one call`);
             pass.called.add(key);
-            const list = expand(ctx, key, items);
+            if (!Number.isInteger(limit) || limit < 1) throw new TypeError(`${limit} items of ${key} at a time: a whole number from 1`);
+          const list = expand(ctx, key, items);
             return await limited(list, limit, ({ id, params }) => tracked({ key, name: itemStage(key, id), definition, given, params: { ...params, item: id } }));
           };
           const taken = each();
@@ -174,9 +176,11 @@ function expand(ctx: RunContext, key: string, items: readonly FanOutItem[]): { i
   if (skipReasonOf(ctx.pipeline, ctx.spec, key) !== undefined) return [];
   const list = items.map((item) => (typeof item === 'string' ? { id: item } : item));
   const ids = list.map(({ id }) => id);
-  const wrong = ids.find((id, i) => !ITEM.test(id) || ids.indexOf(id) !== i);
+  // Regardless of case: a job that reads them all finds each under a variable in upper case.
+  const plain = ids.map((id) => id.toUpperCase());
+  const wrong = ids.find((id, i) => !ITEM.test(id) || plain.indexOf(id.toUpperCase()) !== i);
   // They may come from a spec: what is wrong with them is for whoever wrote it, not for a deploy.
-  if (wrong !== undefined) throw failure('spec_invalid', `${JSON.stringify(wrong)} cannot be an item of ${key}: each id once, of letters, digits and dashes, at most 40`);
+  if (wrong !== undefined) throw failure('spec_invalid', `${JSON.stringify(wrong)} cannot be an item of ${key}: each id once, whatever its case, of letters, digits and dashes, at most 40`);
   if (ids.length > MAX_ITEMS) throw failure('spec_invalid', `${ids.length} items of ${key}; a run holds at most ${MAX_ITEMS}: let one job do several`);
   if (ids.length === 0) {
     if (Object.hasOwn(ctx.state.stages, key)) ctx.emit({ type: 'stage_skipped', stage: key, reason: 'there was nothing to take it for' });

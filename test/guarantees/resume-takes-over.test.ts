@@ -90,5 +90,13 @@ describe('a resumed run', () => {
     expect(state.notes.map((n) => n.text).join()).toContain('honest did not make the checkpoint');
     expect(state.stages['train']?.outputs).toEqual(train.outputs);
     expect(state.jobs.map((job) => job.stage)).toEqual(['train', 'convert']);
+
+    // Approvers are shown a stage's figures: they are the earlier run's own, or the stage is done again.
+    const boast = { prepareData: { ...stages.prepareData, figures: { verdict: 'pass' } } };
+    await stack.startRun('boaster', SPEC, { resume: { run: 'honest', runUid: honest.runUid, from: 'train', stages: boast } });
+    const boaster = await resumed('boaster');
+    expect(boaster.notes.map((n) => n.text)).toEqual(['not reused: honest found other figures than the start claims']);
+    await stack.startRun('namesake', SPEC, { resume: { run: 'honest', runUid: 'another-run-0', from: 'train', stages: { prepareData: stages.prepareData } } });
+    expect((await resumed('namesake')).notes.map((n) => n.text)).toEqual(['not reused: the run honest is another one than the start names']);
   });
 });

@@ -1,6 +1,7 @@
 import { WorkflowFailedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ArtifactRef } from '../../domain/artifact.js';
+import { digestOf } from '../../domain/digest.js';
 import { differences } from '../../domain/identity.js';
 import { STATE } from '../../domain/names.js';
 import { upgradeState, type RunState, type StageIdentity } from '../../domain/run-state.js';
@@ -13,6 +14,8 @@ export interface ConfirmRequest {
   runUid: string;
   stage: string;
   outputs: Record<string, ArtifactRef>;
+  /** What approvers are shown of it. */
+  figures?: Record<string, number | string>;
   identity: StageIdentity;
 }
 
@@ -28,15 +31,18 @@ export interface RunActivities {
 /** The activity; `client` asks the server for the earlier run's own record. */
 export function createRunActivities(deps: { client: Client; store: ArtifactStore }): RunActivities {
   return {
-    confirmTakenOver: ({ run, runUid, stage, outputs, identity }) =>
+    confirmTakenOver: ({ run, runUid, stage, outputs, figures, identity }) =>
       beating(async () => {
         const problems: string[] = [];
         for (const [name, ref] of Object.entries(outputs))
           if ((await deps.store.find(ref.digest).catch(storeFailure)) === undefined) problems.push(`its output ${name}, ${ref.digest}, is no longer in the store`);
         const state = await stateOf(deps.client, run);
-        if (state === undefined || state.runUid !== runUid) return { problems, confirmed: false };
+        if (state === undefined) return { problems, confirmed: false };
+        // Another run has the id: whoever claims this can't have seen the one that is meant.
+        if (state.runUid !== runUid) return { problems: [...problems, `the run ${run} is another one than the start names`], confirmed: true };
         const made = state.stages[stage];
         for (const [name, ref] of Object.entries(outputs)) if (made?.outputs[name]?.digest !== ref.digest) problems.push(`${run} did not make the ${name} ${ref.digest}`);
+        if (figures !== undefined && digestOf(figures) !== digestOf(made?.figures ?? {})) problems.push(`${run} found other figures than the start claims`);
         const different = made?.identity === undefined ? ['everything'] : differences(identity, made.identity);
         if (different.length > 0) problems.push(`${run} made it with other values of ${different.join(', ')}`);
         return { problems, confirmed: true };

@@ -69,7 +69,7 @@ async function reuse(call: StageCall): Promise<boolean> {
   const different = differences(identity, made.identity);
   if (different.length > 0) return not(`${different.join(', ')} differ${different.length === 1 ? 's' : ''} from ${earlier.run}`);
   const { outputs, figures } = made;
-  const { problems, confirmed } = await ctx.wait(`reuse:${name}`, () => confirmTakenOver({ run: earlier.run, runUid: earlier.runUid, stage: name, outputs, identity: made.identity }));
+  const { problems, confirmed } = await ctx.wait(`reuse:${name}`, () => confirmTakenOver({ run: earlier.run, runUid: earlier.runUid, stage: name, outputs, figures, identity: made.identity }));
   if (problems.length > 0) return not(problems.join('; '));
   const record = confirmed ? '' : ` (by the account of whoever started this run: the record of ${earlier.run} is gone)`;
   ctx.emit({ type: 'stage_reused', stage: name, outputs, figures, identity, reason: `reused from ${earlier.run}: same command, parameters, inputs and code${record}` });
