@@ -197,7 +197,8 @@ describe('examples/hello by the command line alone', () => {
     // One step in 0.3 s, and no attempt that is told to fail: there is time to interrupt it.
     const slow = await variant('slow', (spec) => spec.replace("version: '1'", 'version: slow').replace(', failAtStep: 8', '').replaceAll('stepMs: 100', 'stepMs: 300'));
     await ferry.call('start', slow, '--id', 'slow');
-    const before = await ferry.until('slow', (v) => (v.jobs.at(-1)?.progress?.step ?? 0) > 5);
+    // The jobs before it count steps too.
+    const before = await ferry.until('slow', (v) => v.jobs.at(-1)?.stage === 'train' && (v.jobs.at(-1)?.progress?.step ?? 0) > 5);
     const { pids } = dev.info;
     expect(before.jobs.at(-1)).toMatchObject({ stage: 'train', attempt: 1, state: 'running', observation: 'ok', starts: 1, pid: expect.any(Number), logPath: expect.any(String) });
 
