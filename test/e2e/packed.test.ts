@@ -7,7 +7,10 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pidExists } from '../../src/client/home.js';
+import { findServer } from '../../src/engines/temporal-server/find-server.js';
+import { TEST_SERVER } from '../../src/engines/temporal-server/server-program.js';
 import { ROOT } from '../support/sources.js';
+import { TEST_TOOLS_DIR } from '../support/temporal-server.js';
 import { Ferry, type Dev } from './ferry.js';
 
 const MAX_PACKED_BYTES = 5_000_000;
@@ -156,6 +159,16 @@ describe('a project that has installed it', () => {
     const { code, json } = await ferry.call<{ stages: { name: string }[]; problems: unknown[] }>('plan', 'run.yaml');
     expect(code).toBe(0);
     expect(json).toMatchObject({ stages: [{ name: 'tune' }, { name: 'approve' }, { name: 'publish' }], problems: [] });
+  });
+
+  it('passes its own test: weeks of its pipeline by skipped time, and recorded runs replayed', async () => {
+    const { path } = await findServer({ program: TEST_SERVER, toolsDir: TEST_TOOLS_DIR, env: process.env });
+    const from = Date.now();
+    // Not this process's environment: vitest in vitest would take its settings from it.
+    const out = execFileSync('npm', ['test'], { cwd: project, env: { PATH: process.env['PATH'], HOME: folder, FERRY_HOME: join(folder, 'home'), FERRY_TEST_SERVER: path, FERRY_USER: 'tester', NO_COLOR: '1' }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    say(`npm test: ${secondsSince(from)} s`);
+    expect(out).toMatch(/Tests\s+3 passed/);
+    expect(readdirSync(join(project, 'test/histories')).length).toBeGreaterThanOrEqual(2);
   });
 
   it('runs, is approved, and publishes what can be verified', async () => {
