@@ -154,7 +154,7 @@ function stageFunctions(taking: StageTaking, pass: Pass): Record<string, unknown
             if (pass.called.has(key)) throw new TypeError(`the stage ${key} was called twice; name all of its items in one call`);
             pass.called.add(key);
             if (!Number.isInteger(limit) || limit < 1) throw new TypeError(`${limit} items of ${key} at a time: a whole number from 1`);
-          const list = expand(ctx, key, items);
+            const list = expand(ctx, key, items);
             return await limited(list, limit, ({ id, params }) => tracked({ key, name: itemStage(key, id), definition, given, params: { ...params, item: id } }));
           };
           const taken = each();

@@ -81,7 +81,8 @@ export function createReleaseActivities(deps: { store: ArtifactStore; siteView: 
         const subject: ApprovalSubject = {
           model: request.model,
           evidence: request.evidence,
-          roles: rolesOf(siteView, [...rolesIn(spec, request.gate.stage), ...(request.roles ?? [])]),
+          // In the order in which the gate has them: the policy's digest covers it.
+          roles: rolesOf(siteView, [...(request.roles ?? []), ...rolesIn(spec, request.gate.stage)]),
           excluded: excludedFrom(siteView, [...requesters, ...request.requesters]),
           identity: siteView.approval.identity,
         };

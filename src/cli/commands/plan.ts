@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { readEarlier } from '../../client/earlier-run.js';
+import { readEarlier, reusableOf } from '../../client/earlier-run.js';
 import { formatDuration } from '../../domain/duration.js';
 import type { PipelineDescription } from '../../domain/pipeline.js';
 import { planOf, planSiteOf, type PlannedStage, type RunPlan } from '../../domain/plan.js';
@@ -70,8 +70,10 @@ export async function run(context: CliContext, args: string[], options: unknown)
 async function reuseFrom(context: CliContext, run: string, planned: { pipeline: PipelineDescription; spec: RunSpec }, dir: string): Promise<Record<string, PlannedReuse>> {
   const sources = await plannedSources(planned, dir);
   return await withServer(context, async ({ client }) => {
-    const { state } = await readEarlier({ client, run, own: () => ownPipelines(context) });
-    return plannedReuse({ ...planned, ...sources, earlier: state });
+    const earlier = await readEarlier({ client, run, own: () => ownPipelines(context) });
+    // As the start would refuse it.
+    reusableOf(earlier, planned.pipeline);
+    return plannedReuse({ ...planned, ...sources, earlier: earlier.state });
   });
 }
 

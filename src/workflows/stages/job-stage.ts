@@ -19,7 +19,7 @@ type ProducedByName = Readonly<Record<string, Produced>>;
 
 /** A job stage as code declares it; a spec may change the job in part. */
 export interface JobStageOptions<C extends ConsumedByName, P extends ProducedByName> {
-  /** For people. Default: made of the stage's kind. */
+  /** For people. Default `Job`. */
   title?: string;
   /** What its job reads, by name; it finds each in the directory `FERRY_INPUT_<NAME>`. */
   consumes?: C;

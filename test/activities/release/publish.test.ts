@@ -136,6 +136,14 @@ describe('publishing', () => {
     await expect(publishing(approvedBy(approver, claimed), input)).rejects.toMatchObject({ type: 'approval_unproved', message: expect.stringContaining(`${approver} asked for this release`) });
   });
 
+  it('asks the roles that the pipeline has beside those of its spec, and takes both for one policy, in whatever order they were said', async () => {
+    const roles = [{ role: 'security', quorum: 1 }, { role: 'legal', quorum: 1 }];
+    const input = start({}, { stages: { ...FULL_SPEC.stages, approve: { roles: [{ role: 'legal' }] } } });
+    const refused = await publishing({ ...approvedBy('ana', ['alice'], roles), roles }, input).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ type: 'approval_unproved', message: expect.stringMatching(/security: 0 of 1 approvals are proved; legal: 0 of 1/) });
+    expect((refused as Error).message).not.toContain('another policy');
+  });
+
   it('asks the roles of the recorded spec, which the run can\'t leave out', async () => {
     const input = start({}, { stages: { ...FULL_SPEC.stages, approve: { roles: [{ role: 'security' }] } } });
     await expect(publishing(approvedBy('ana', ['alice']), input)).rejects.toMatchObject({ type: 'approval_unproved', message: expect.stringContaining('security: 0 of 1 approvals are proved') });
