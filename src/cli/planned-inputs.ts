@@ -27,6 +27,16 @@ export async function storedInputProblems(context: CliContext, { pipeline, spec 
   return [...problems, ...inputProblems(pipeline, spec, inputs)];
 }
 
+/** What is taken in from a path declares nothing of itself, so a stage that needs a dtype or a layout can't read it: the start refuses it too. */
+export function pathInputProblems({ pipeline, spec }: Planned): Problem[] {
+  return Object.entries(spec.inputs).flatMap(([name, source]): Problem[] => {
+    if (!('path' in source)) return [];
+    const kind = artifactTypeOf(pipeline, name)?.kind ?? name;
+    const suggestion = `take it in with what it is: ferry artifact add PATH --kind ${kind} --annotate dtype=…, and give its digest as artifact`;
+    return inputProblems(pipeline, spec, { [name]: { kind, uri: '', digest: source.path, bytes: 0 } }).map((problem) => ({ ...problem, suggestion }));
+  });
+}
+
 /** What a run would begin with, by digest; files are read, and nothing is stored. */
 export async function plannedSources({ pipeline, spec }: Planned, dir: string): Promise<{ inputs: Record<string, ArtifactRef>; code: ArtifactRef | undefined }> {
   const describe = (source: { path: string } | { artifact: string }, kind: string): Promise<ArtifactRef> =>

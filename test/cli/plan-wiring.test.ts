@@ -42,4 +42,13 @@ describe('ferry plan', () => {
     expect(text).toContain(`${path}: `);
     expect(text).toContain(expected);
   });
+
+  it('says of an input by path that it declares nothing of what a stage needs, as the start would', async () => {
+    writeFileSync(join(dir, 'given.yaml'), `schema: modelferry.run/1\nmodel: m\nversion: "1"\ninputs: { model: { path: weights } }\nstages:\n  validateOnAscend: { job: { command: [x] }, consumes: { model: { dtype: bf16 } } }\n`);
+    const { code, out } = await call(['plan', 'given.yaml', '--json'], { cwd: dir });
+    expect(code).toBe(2);
+    expect((JSON.parse(out) as { problems: unknown[] }).problems).toEqual([
+      { path: 'inputs.model', found: 'weights, which does not fit the stage validateOnAscend: dtype not declared instead of bf16', expected: 'a model as validateOnAscend needs it', suggestion: expect.stringContaining('ferry artifact add PATH --kind model --annotate') as unknown },
+    ]);
+  });
 });

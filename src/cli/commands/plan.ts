@@ -16,7 +16,7 @@ import { EXIT } from '../errors.js';
 import { argument, currentUser, parseOptions } from '../options.js';
 import { pageWidth, printJson, printLines } from '../output.js';
 import { ownPipelines } from '../pipelines.js';
-import { plannedSources, storedInputProblems } from '../planned-inputs.js';
+import { pathInputProblems, plannedSources, storedInputProblems } from '../planned-inputs.js';
 import { versionProblem } from '../release.js';
 import { table, truncate } from '../render/layout.js';
 import { makeStyle } from '../render/style.js';
@@ -57,7 +57,7 @@ export async function run(context: CliContext, args: string[], options: unknown)
   const plan: ShownPlan = {
     ...planned,
     stages: planned.stages.map((stage) => ({ ...stage, reuse: reuse?.[stage.name] ?? null })),
-    problems: [...planned.problems, ...stored, ...(taken === undefined ? [] : [taken])],
+    problems: [...planned.problems, ...pathInputProblems({ pipeline, spec }), ...stored, ...(taken === undefined ? [] : [taken])],
   };
   const where = site === undefined ? null : { name: site.site.name, source: site.source, digest: site.digest };
   if (site === undefined) context.stderr.write('no site file: executors, secrets and approvers are not looked at (--site FILE, FERRY_SITE or ./ferry.site.yaml)\n');
